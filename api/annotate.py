@@ -1,0 +1,318 @@
+"""`affectline annotate`: the engine's use cases on a private database below the output folder, without any server.
+
+A second call goes on where a killed one stopped: finished files are not looked at again, unfinished ones go on.
+"""
+
+import csv
+import fcntl
+import io
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from api.outputs import ITEMS_NAME, STATE_FOLDER, Input, find_inputs
+from storage import claims, jobs, timelines
+from storage.blobs import Blobs, file_location, sha256_of
+from storage.database import Database, migrate
+from storage.errors import AffectlineError, Conflict, InputError, PathNotFound
+from storage.exports import csv_lines, guarded_cell, seconds
+from storage.jobs import JobView, StoredMedium
+from storage.records import JobOptions, JobState, MediaInfo
+from storage.settings import Settings
+from storage.version import VERSION
+from worker.analyser.client import Analyser, AnalyserLimits
+from worker.engine import ENGINE_VERSION, Engine, capabilities
+from worker.intake import HEAD_BYTES, check_head
+from worker.removal import remove_job
+from worker.work import work_next
+
+logger = logging.getLogger(__name__)
+
+ITEM_COLUMNS = ("path", "sha256", "state", "code", "frames", "frames_with_face", "seconds")
+_IDLE_S = 0.1
+_LIBRARIES = ("av", "numpy", "onnxruntime", "opencv-python-headless")
+
+
+@dataclass(frozen=True)
+class Item:
+    """How one input ended: a row of items.csv."""
+
+    path: str
+    sha256: str = ""
+    state: str = "failed"  #: done, failed or skipped (found in a folder, no image or video)
+    code: str = ""  #: of the error
+    frames: int | None = None  #: looked-at frames
+    frames_with_face: int | None = None
+    seconds: str = ""  #: time of the last frame
+    message: str = ""  #: of the error; not in the file
+
+    def cells(self) -> list[str]:
+        values = [getattr(self, column) for column in ITEM_COLUMNS]
+        return ["" if value is None else guarded_cell(str(value)) for value in values]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a progress bar shows."""
+
+    items_done: int
+    items_total: int
+    frames_done: int  #: of the unfinished items
+    frames_total: int
+
+
+Show = Callable[[Progress], None]
+
+
+def annotate(
+    paths: list[Path], folder: Path, *, options: JobOptions, settings: Settings, show: Show
+) -> list[Item]:
+    """Annotate files and folders into `folder`. Returns one item per input, in order; never raises for a bad one.
+
+    Raises Conflict while another annotate works in the same folder.
+    """
+    inputs = find_inputs(paths, folder=folder)
+    state = folder / STATE_FOLDER
+    state.mkdir(parents=True, exist_ok=True)
+    with _only_one(state / "lock"):
+        database = Database(f"sqlite:///{state.resolve() / 'affectline.sqlite'}")
+        try:
+            migrate(database)
+            claims.free_all_leases(database)
+            with _workers(database, Blobs(state / "blobs"), settings) as check_workers:
+                items = _Session(inputs, folder, options, database, settings).run(show, check_workers)
+        finally:
+            database.close()
+    _write_atomically(folder / f"{ITEMS_NAME}.csv", _item_lines(items))
+    return items
+
+
+@contextmanager
+def _only_one(lock_file: Path) -> Iterator[None]:
+    with lock_file.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Conflict(
+                f"another annotate is at work in {lock_file.parent.parent}: wait for it, or choose another -o"
+            ) from error
+        yield
+
+
+@contextmanager
+def _workers(
+    database: Database, blobs: Blobs, settings: Settings
+) -> Iterator[Callable[[], None]]:
+    """Run one analyser per core, each supervised by a thread. Yields a function that raises what a thread raised."""
+    stop = threading.Event()
+    raised: list[BaseException] = []
+    engine = Engine(
+        database=database,
+        blobs=blobs,
+        settings=settings,
+        able=capabilities(settings),
+        stopping=stop.is_set,
+        wake_others=lambda _count: None,
+    )
+
+    def work() -> None:
+        try:
+            with Analyser(AnalyserLimits.from_settings(settings)) as analyser:
+                while not stop.is_set():
+                    claims.free_expired_leases(database)
+                    if not work_next(engine, analyser):
+                        stop.wait(_IDLE_S)
+        except BaseException as error:
+            raised.append(error)
+
+    def check() -> None:
+        if raised:
+            raise raised[0]
+
+    threads = [threading.Thread(target=work, name=f"worker-{n}") for n in range(settings.workers)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield check
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+class _Session:
+    """One call of annotate: hands inputs to the workers a few at a time and writes what they finish."""
+
+    def __init__(
+        self,
+        inputs: list[Input],
+        folder: Path,
+        options: JobOptions,
+        database: Database,
+        settings: Settings,
+    ) -> None:
+        self._inputs = inputs
+        self._folder = folder
+        self._options = options
+        self._database = database
+        self._settings = settings
+        self._able = capabilities(settings)
+        self._items: dict[int, Item] = {}
+        self._open: dict[int, str] = {}  # index of the input -> id of its job
+
+    def run(self, show: Show, check_workers: Callable[[], None]) -> list[Item]:
+        waiting = iter(range(len(self._inputs)))
+        while len(self._items) < len(self._inputs):
+            check_workers()
+            while len(self._open) < 2 * self._settings.workers:
+                index = next(waiting, None)
+                if index is None:
+                    break
+                self._take_in(index)
+            views = {index: jobs.get_job(self._database, job) for index, job in self._open.items()}
+            for index, view in views.items():
+                if view.state in (JobState.DONE, JobState.FAILED):
+                    self._finish(index, view)
+            show(self._progress(list(views.values())))
+            if len(self._open) == len(views):
+                time.sleep(_IDLE_S)
+        return [self._items[index] for index in range(len(self._inputs))]
+
+    def _progress(self, views: list[JobView]) -> Progress:
+        running = [view for view in views if view.state not in (JobState.DONE, JobState.FAILED)]
+        return Progress(
+            items_done=len(self._items),
+            items_total=len(self._inputs),
+            frames_done=sum(view.frames_done for view in running),
+            frames_total=sum(view.frames_total or 0 for view in running),
+        )
+
+    def _take_in(self, index: int) -> None:
+        """Make or find the input's job, or end the input with what is wrong with it."""
+        given = self._inputs[index]
+        try:
+            self._open[index] = self._job_for(given)
+        except InputError as error:
+            self._end(index, _refused(given, error))
+
+    def _job_for(self, given: Input) -> str:
+        medium = _medium(given.path)
+        known = jobs.find_job(self._database, medium.location)
+        if known is not None and self._still_good(known, medium):
+            return known.id
+        if known is not None:
+            remove_job(self._database, Blobs(self._folder / STATE_FOLDER / "blobs"), known.id)
+        job_id = jobs.new_job_id()
+        jobs.create_job(self._database, job_id, medium=medium, options=self._options)
+        return job_id
+
+    def _still_good(self, known: JobView, medium: StoredMedium) -> bool:
+        """Same bytes, same options, same model and engine; and not failed by anything but the file itself."""
+        same = (known.sha256, known.options) == (medium.sha256, self._options)
+        planned = (known.model_hash, known.engine_version)
+        able = planned in ((self._able.model_hash, self._able.engine_version), (None, None))
+        return same and able and known.state is not JobState.FAILED
+
+    def _finish(self, index: int, view: JobView) -> None:
+        """Write the files of a job that has ended."""
+        del self._open[index]
+        given = self._inputs[index]
+        if view.state is JobState.FAILED:
+            self._end(index, _failed(given, view))
+            return
+        target = given.file(self._folder, ".csv")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _write_atomically(target, csv_lines(timelines.iterate_frames(self._database, view.job)))
+        _write_atomically(given.file(self._folder, ".json"), _facts(view))
+        self._end(index, _done(given, view))
+
+    def _end(self, index: int, item: Item) -> None:
+        self._items[index] = item
+        if item.state != "done":  # files of an earlier call would belie items.csv
+            for suffix in (".csv", ".json"):
+                with suppress(FileNotFoundError):
+                    self._inputs[index].file(self._folder, suffix).unlink()
+
+
+def _medium(path: Path) -> StoredMedium:
+    """Look at a file's size and first bytes. Raises InputError."""
+    try:
+        size_bytes = path.stat().st_size
+        with path.open("rb") as file:
+            check_head(file.read(HEAD_BYTES), size_bytes=size_bytes)
+        digest = sha256_of(path)
+    except OSError as error:
+        raise PathNotFound(f"{path} can't be read: {error.strerror}") from error
+    return StoredMedium(
+        filename=path.name, location=file_location(path), size_bytes=size_bytes, sha256=digest
+    )
+
+
+def _refused(given: Input, error: AffectlineError) -> Item:
+    state = "failed" if given.asked_for else "skipped"
+    return Item(path=str(given.path), state=state, code=error.code, message=error.message)
+
+
+def _failed(given: Input, view: JobView) -> Item:
+    return Item(
+        path=str(given.path),
+        sha256=view.sha256,
+        code=view.error_code or "",
+        message=view.error_message or "",
+    )
+
+
+def _done(given: Input, view: JobView) -> Item:
+    summary, media = view.summary or {}, MediaInfo(**(view.media_info or {}))
+    return Item(
+        path=str(given.path),
+        sha256=view.sha256,
+        state="done",
+        frames=summary["frames"],
+        frames_with_face=summary["frames_with_face"],
+        seconds=seconds(media.duration_us),
+    )
+
+
+def _facts(view: JobView) -> Iterator[str]:
+    """The JSON beside a CSV: all that is needed to say where its numbers come from."""
+    media = MediaInfo(**(view.media_info or {}))
+    facts: dict[str, Any] = {
+        "file": view.filename,
+        "sha256": view.sha256,
+        "size_bytes": view.size_bytes,
+        "start_offset_s": float(seconds(media.start_offset_us)),
+        "media": media.as_json(),
+        "options": view.options.as_json(),
+        "model_sha256": view.model_hash,
+        "versions": {
+            "affectline": VERSION,
+            "engine": ENGINE_VERSION,
+            **{name: version(name) for name in _LIBRARIES},
+        },
+        "counts": view.summary,
+    }
+    yield json.dumps(facts, indent=2) + "\n"
+
+
+def _item_lines(items: list[Item]) -> Iterator[str]:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(ITEM_COLUMNS)
+    writer.writerows(item.cells() for item in items)
+    yield text.getvalue()
+
+
+def _write_atomically(target: Path, lines: Iterator[str]) -> None:
+    """Write beside the target and rename: whoever looks sees the whole file or none."""
+    draft = target.with_name(f".{target.name}.part")
+    with draft.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(lines)
+    draft.replace(target)

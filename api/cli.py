@@ -1,0 +1,169 @@
+"""The command line: `affectline COMMAND`. Each command reads the settings, wires the parts and reports errors."""
+
+import json
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from storage.blobs import Blobs
+from storage.database import Database, migrate
+from storage.errors import AffectlineError, InputError
+from storage.records import JobOptions
+from storage.settings import Settings
+from storage.version import VERSION
+
+app = typer.Typer(
+    name="affectline",
+    help="Emotion timelines from video: every frame, every face, seven apparent expressions.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+database_commands = typer.Typer(help="The database.", no_args_is_help=True)
+app.add_typer(database_commands, name="db")
+
+EXIT_FAILED = 1  # an item failed, or a part could not start
+EXIT_USAGE = 2  # as click does it: the call itself is wrong
+
+
+@app.command("annotate")
+def annotate_command(
+    paths: Annotated[list[Path], typer.Argument(help="Images, videos, folders of them.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the CSV files.")],
+    detector: Annotated[str, typer.Option(help="mtcnn (finds more) or haar.")] = "mtcnn",
+    sample_fps: Annotated[
+        str, typer.Option(help="Look at this many frames per second at most; all if not given.")
+    ] = "",
+) -> None:
+    """Write an emotion timeline (CSV) for every image and video, without any server.
+
+    Call it again to go on where it was stopped.
+    """
+    from api.annotate import annotate
+
+    options = JobOptions.parse({"detector": detector, "sample_fps": sample_fps})
+    console = Console(stderr=True)
+    bars = Bars(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with bars:
+        files_bar = bars.add_task("files", total=None)
+        frames_bar = bars.add_task("frames", total=None)
+
+        def show(now: object) -> None:
+            from api.annotate import Progress
+
+            assert isinstance(now, Progress)
+            bars.update(files_bar, completed=now.items_done, total=now.items_total)
+            bars.update(frames_bar, completed=now.frames_done, total=now.frames_total or None)
+
+        items = annotate(
+            paths, output, options=options, settings=Settings.load(), show=show
+        )
+    for item in items:
+        if item.state == "failed":
+            typer.echo(f"{item.path}: {item.code}: {item.message}", err=True)
+    done = sum(item.state == "done" for item in items)
+    failed = sum(item.state == "failed" for item in items)
+    typer.echo(f"{done} of {len(items)} files annotated, {failed} failed: {output / 'items.csv'}", err=True)
+    if failed or not items:
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+def up() -> None:
+    """Start the whole system on this machine: broker, workers, sweeper and web page."""
+    from api.up import up as start
+
+    raise typer.Exit(start(Settings.load()))
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0: as set.")] = 0,
+) -> None:
+    """Serve HTTP API and web page; AFFECTLINE_BROKER_URL names the broker."""
+    from api.serve import serve as start
+
+    given: dict[str, object] = {"host": host} if host else {}
+    start(Settings.load(**(given | ({"port": port} if port else {}))))
+
+
+@app.command()
+def worker() -> None:
+    """Run Celery workers, one process per core, each with its analyser."""
+    from worker.celery_app import make_celery
+
+    settings = Settings.load()
+    celery = make_celery(settings)
+    celery.worker_main(["worker", "--loglevel=WARNING", "--without-gossip", "--without-mingle"])
+
+
+@app.command()
+def sweeper() -> None:
+    """Run the sweeper: it frees the work of crashed workers and sends hints that got lost."""
+    from worker.celery_app import hint_sender, make_celery, queue_length
+    from worker.sweeper import Sweeper
+
+    settings = Settings.load()
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    celery = make_celery(settings)
+    Sweeper(
+        database=Database(settings.resolved_database_url),
+        blobs=Blobs(settings.blob_folder),
+        waiting_hints=lambda: queue_length(celery),
+        send_hints=hint_sender(settings),
+    ).run(stop)
+
+
+@database_commands.command("upgrade")
+def upgrade() -> None:
+    """Bring the database to the newest schema; any number of processes may do so at once."""
+    migrate(Database(Settings.load().resolved_database_url))
+
+
+@app.command()
+def config() -> None:
+    """Print the settings in force as JSON, without secrets."""
+    settings = Settings.load()
+    values = settings.model_dump(mode="json")
+    values["database_url"] = Database(settings.resolved_database_url).engine.url.render_as_string()
+    values["api_key"] = "(set)" if settings.api_key else ""
+    typer.echo(json.dumps(values, indent=2))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(VERSION)
+
+
+def main() -> None:
+    """Run a command; an expected error is one line with its code, never a traceback."""
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    try:
+        app()
+    except AffectlineError as error:
+        typer.echo(f"affectline: {error.code}: {error.message}", err=True)
+        sys.exit(EXIT_USAGE if isinstance(error, InputError) else EXIT_FAILED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""Every failure as an RFC 9457 problem: one shape, one stable code, words that say what to do.
+
+Titles come from the errors' docstrings, and so does the page at /problems that each `type` points to.
+"""
+
+import logging
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from flask import Flask, Response, request
+from pydantic import BaseModel, Field, ValidationError
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
+
+from storage.errors import (
+    AffectlineError,
+    InputError,
+    InvalidOption,
+    NotFound,
+    TooLarge,
+    TransientError,
+    UnknownOption,
+)
+
+logger = logging.getLogger(__name__)
+
+PROBLEM_TYPE = "application/problem+json"
+
+
+class RouteNotFound(InputError):
+    """There is nothing at this address; /openapi.json lists what there is."""
+
+    code = "route_not_found"
+    http_status = 404
+
+
+class MethodNotAllowed(InputError):
+    """This address does not take that method; the Allow header lists those it takes."""
+
+    code = "method_not_allowed"
+    http_status = 405
+
+
+class ForeignOrigin(InputError):
+    """The request comes from another site's page, which may not use this installation."""
+
+    code = "foreign_origin"
+    http_status = 403
+
+
+class SampleMissing(NotFound):
+    """This installation has no sample clip."""
+
+    code = "sample_missing"
+
+
+class DatabaseUnavailable(TransientError):
+    """The database does not answer at the moment; try again in a little while."""
+
+    code = "database_unavailable"
+
+
+class StorageFull(AffectlineError):
+    """There is no room left for uploads; the operator has to make some."""
+
+    code: ClassVar[str] = "storage_full"
+    http_status: ClassVar[int] = 507
+
+
+class Problem(BaseModel):
+    """A failure (RFC 9457)."""
+
+    type: str = Field(description="Where this kind of problem is explained.")
+    title: str = Field(description="The kind of problem in words.")
+    status: int
+    detail: str = Field(description="This occurrence in words: what was expected, what came.")
+    code: str = Field(description="The stable name of this kind of problem.")
+    instance: str = Field(description="The path of the request.")
+
+
+def problem_responses(*statuses: int) -> dict[str, Any]:
+    """Describe replies of these statuses for the OpenAPI document, and all others as problems too."""
+    described = {str(status): _described(HTTPStatus(status).phrase) for status in statuses}
+    return {**described, "default": _described("Any other failure")}
+
+
+def _described(text: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": text, "content": {PROBLEM_TYPE: {"schema": schema}}}
+
+
+def error_kinds() -> list[type[AffectlineError]]:
+    """List every kind of error, by code."""
+    found: dict[str, type[AffectlineError]] = {}
+    waiting = [AffectlineError]
+    while waiting:
+        kind = waiting.pop()
+        found.setdefault(kind.code, kind)
+        waiting.extend(kind.__subclasses__())
+    return [found[code] for code in sorted(found)]
+
+
+def title_of(kind: type[AffectlineError]) -> str:
+    """Return what a kind of error says about itself."""
+    return (kind.__doc__ or "").strip().splitlines()[0]
+
+
+def problem(error: AffectlineError, *, status: int | None = None) -> Response:
+    """Turn an error into its reply; of a fault of our own only the kind is told, the rest is for the log."""
+    status = status or error.http_status
+    ours = status == HTTPStatus.INTERNAL_SERVER_ERROR
+    body = Problem(
+        type=f"/problems#{error.code}",
+        title=title_of(type(error)),
+        status=status,
+        detail=title_of(type(error)) if ours else error.message,
+        code=error.code,
+        instance=request.path,
+    )
+    reply = Response(body.model_dump_json(), status=status, content_type=PROBLEM_TYPE)
+    if status == HTTPStatus.UNAUTHORIZED:
+        reply.headers["WWW-Authenticate"] = 'Bearer realm="affectline"'
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        reply.headers["Retry-After"] = "5"
+    return reply
+
+
+def refuse_parameters(error: ValidationError) -> Response:
+    """Raise what pydantic found wrong with path or query parameters as an error of ours."""
+    wrong = error.errors()
+    unknown = [str(item["loc"][-1]) for item in wrong if item["type"] == "extra_forbidden"]
+    if unknown:
+        raise UnknownOption(f"unknown option {unknown[0]!r}; see /openapi.json for the known ones")
+    raise InvalidOption(
+        "; ".join(
+            f"option {'.'.join(map(str, item['loc']))} is {item['input']!r};"
+            f" expected: {item['msg'].removeprefix('Input should be ')}"
+            for item in wrong
+        )
+    )
+
+
+def install_problems(app: Flask) -> None:
+    """Make an application answer every failure with a problem."""
+    app.register_error_handler(AffectlineError, _from_affectline)
+    app.register_error_handler(HTTPException, _from_http)
+    app.register_error_handler(OperationalError, _from_database)
+    app.register_error_handler(Exception, _from_fault)
+
+
+def _from_affectline(error: AffectlineError) -> Response:
+    if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("request failed", exc_info=error, extra={"path": request.path})
+    return problem(error)
+
+
+def _from_http(error: HTTPException) -> Response:
+    status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    reply = problem(_translated(error, status), status=status)
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):  # such as Allow
+            reply.headers[name] = value
+    return reply
+
+
+def _translated(error: HTTPException, status: int) -> AffectlineError:
+    if status == HTTPStatus.NOT_FOUND:
+        return RouteNotFound(f"there is nothing at {request.path!r}; see /openapi.json")
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return MethodNotAllowed(f"{request.path!r} does not take {request.method}")
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return TooLarge()
+    if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return InputError(error.description)
+    return AffectlineError()
+
+
+def _from_database(error: OperationalError) -> Response:
+    logger.error("the database failed", exc_info=error, extra={"path": request.path})
+    return problem(DatabaseUnavailable())
+
+
+def _from_fault(error: Exception) -> Response:
+    logger.error("request failed unexpectedly", exc_info=error, extra={"path": request.path})
+    return problem(AffectlineError())

@@ -1,0 +1,175 @@
+"""Bytes on their way in: from the request straight into the job's folder, counted, hashed and checked as they come."""
+
+import errno
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from flask import Request
+from werkzeug.exceptions import ClientDisconnected
+from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
+
+from api.http.problems import StorageFull
+from storage.blobs import Blobs
+from storage.errors import IncompleteUpload, InputError, InvalidOption, TooLarge
+from storage.jobs import StoredMedium, new_job_id
+from worker.intake import HEAD_BYTES, check_head
+
+PIECE_BYTES = 64 * 1024
+"""Larger reads lose the tail of a cut chunk under gunicorn."""
+FORM_OVERHEAD_BYTES = 1024 * 1024
+"""How much longer than its file a multipart body may be."""
+MAX_FORM_PARTS = 16
+MAX_FIELD_BYTES = 4096
+MAX_FILENAME_CHARACTERS = 255
+PATIENCE_S = 60.0
+"""A client that neither sends nor takes a byte for this long is given up."""
+DRAIN_BYTES = 64 * 1024 * 1024
+DRAIN_S = 10.0
+
+EXPECTED_UPLOAD = (
+    "expected a multipart form with the field 'file', or the file's bytes as the body with the"
+    " query parameter 'filename'"
+)
+
+
+class IncomingMedium:
+    """A new job's medium while it is being written."""
+
+    def __init__(self, job_id: str, location: str, file: BinaryIO, *, max_bytes: int) -> None:
+        self.job_id = job_id
+        self.size_bytes = 0
+        self._location = location
+        self._file = file
+        self._max_bytes = max_bytes
+        self._digest = hashlib.sha256()
+        self._head = b""
+
+    def write(self, piece: bytes) -> None:
+        """Take the next bytes. Raises TooLarge, or what `check_head` raises, as soon as it can be known."""
+        self.size_bytes += len(piece)
+        if self.size_bytes > self._max_bytes:
+            raise TooLarge(f"the file is larger than the {self._max_bytes} bytes accepted here")
+        if len(self._head) < HEAD_BYTES:
+            self._head += piece[:HEAD_BYTES]
+            if len(self._head) >= HEAD_BYTES:
+                check_head(self._head, size_bytes=self.size_bytes)
+        self._digest.update(piece)
+        self._file.write(piece)
+
+    def complete(self, filename: str) -> StoredMedium:
+        """Bring all bytes to the disk and describe them. Raises what `check_head` raises on a short file."""
+        if len(self._head) < HEAD_BYTES:
+            check_head(self._head, size_bytes=self.size_bytes)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        return StoredMedium(
+            filename=checked_filename(filename),
+            location=self._location,
+            size_bytes=self.size_bytes,
+            sha256=self._digest.hexdigest(),
+        )
+
+
+@contextmanager
+def receiving(blobs: Blobs, *, max_bytes: int) -> Iterator[IncomingMedium]:
+    """Make room for a new job's medium; leaving by an exception removes every trace of it."""
+    job_id = new_job_id()
+    try:
+        location, file = blobs.create(job_id)
+        with file:
+            yield IncomingMedium(job_id, location, file, max_bytes=max_bytes)
+    except BaseException as error:
+        blobs.delete(job_id)
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull() from error
+        raise
+
+
+def checked_filename(given: str) -> str:
+    """Return the caller's name for a file as one line of plain text; it stays a label and is never opened.
+
+    Characters that can't be seen (controls, direction marks, halves of surrogate pairs) become U+FFFD: they deceive
+    readers, and PostgreSQL refuses some. Raises InvalidOption if the name is empty or too long.
+    """
+    name = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in given.strip())
+    if not name:
+        raise InvalidOption(f"the file has no name; {EXPECTED_UPLOAD}")
+    if len(name) > MAX_FILENAME_CHARACTERS:
+        raise InvalidOption(
+            f"filename has {len(name)} characters; expected at most {MAX_FILENAME_CHARACTERS}"
+        )
+    return name
+
+
+@dataclass
+class ReceivedForm:
+    """What a multipart body held beside the bytes of its file."""
+
+    filename: str | None = None  #: None: there was no file
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+def is_form(request: Request) -> bool:
+    """Tell whether the body is a multipart form; any other is the file itself, whatever type it claims."""
+    return request.mimetype == "multipart/form-data"
+
+
+def check_announced_size(request: Request, *, max_bytes: int) -> None:
+    """Refuse a body that says itself that it is too large. Raises TooLarge."""
+    allowed = max_bytes + (FORM_OVERHEAD_BYTES if is_form(request) else 0)
+    if request.content_length is not None and request.content_length > allowed:
+        raise TooLarge(
+            f"the upload has {request.content_length} bytes; this installation accepts {max_bytes}"
+        )
+
+
+def read_body(request: Request) -> Iterator[bytes]:
+    """Yield a request's body in pieces. Raises IncompleteUpload if it ends before its announced end."""
+    got = 0
+    try:
+        while piece := request.stream.read(PIECE_BYTES):
+            got += len(piece)
+            yield piece
+    except (ClientDisconnected, OSError) as error:  # a cut chunk, a reset, silence
+        raise IncompleteUpload() from error
+    expected = request.content_length
+    if expected is not None and got < expected:  # gunicorn itself says nothing about it
+        raise IncompleteUpload(
+            f"the upload ended after {got} of {expected} bytes; send it again"
+        )
+
+
+def receive_form(request: Request, incoming: IncomingMedium) -> ReceivedForm:
+    """Write a multipart body's file to `incoming` as it comes. Raises InputError if the form can't be read."""
+    boundary = request.mimetype_params.get("boundary", "")
+    if not boundary or not boundary.isascii():
+        raise InputError(f"the multipart body names no boundary; {EXPECTED_UPLOAD}")
+    decoder = MultipartDecoder(
+        boundary.encode(), max_form_memory_size=4 * PIECE_BYTES, max_parts=MAX_FORM_PARTS
+    )
+    form = ReceivedForm()
+    part = ""
+    try:
+        for event in _events(decoder, request):
+            if isinstance(event, File):
+                part = ""
+                _accept_file(event, form)
+            elif isinstance(event, Field):
+                part = event.name or ""
+                _accept_field(part, form)
+            elif isinstance(event, Data):
+                if part:
+                    _extend_field(part, event.data, form)
+                else:
+                    incoming.write(event.data)
+    except ValueError as error:
+        raise InputError(f"the multipart body can't be read: {error}") from error
+    if not isinstance(event, Epilogue):
+        raise IncompleteUpload("the multipart body ended before its last boundary; send it again")
+    return form

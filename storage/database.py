@@ -1,0 +1,142 @@
+"""Connections to the one SQL database, its clock and its migrations. The URL chooses SQLite or PostgreSQL."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import alembic.command
+import alembic.config
+from sqlalchemy import Connection, Double, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from storage.errors import ConfigurationError
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+_MIGRATION_LOCK = 0x0AFFEC71  # any fixed number: the key of PostgreSQL's advisory lock
+_BUSY_TIMEOUT_MS = 30_000
+
+
+class now_s(FunctionElement[float]):  # noqa: N801  # reads as an SQL function
+    """Seconds since 1970 by the database's own clock, which all workers share."""
+
+    type = Double()
+    inherit_cache = True
+
+
+@compiles(now_s, "sqlite")
+def _now_sqlite(element: Any, compiler: Any, **_: Any) -> str:
+    # unixepoch('subsec') is NULL before SQLite 3.42, and a lease would never end.
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(now_s, "postgresql")
+def _now_postgresql(element: Any, compiler: Any, **_: Any) -> str:
+    # now() would stand still for the whole transaction
+    return "CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
+
+
+class Database:
+    """An engine with the two kinds of transactions the rest needs."""
+
+    def __init__(self, url: str) -> None:
+        """Connect lazily. Raises ConfigurationError for a URL that is neither SQLite nor PostgreSQL."""
+        self.url = url
+        self.engine = _make_engine(url)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that may write; leaving by an exception rolls it back."""
+        with self.engine.connect().execution_options(affectline_writing=True) as connection:
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only reads."""
+        with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    def check(self) -> None:
+        """Ask the database for its clock. Raises OperationalError when it can't be reached."""
+        with self.reading() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _make_engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigurationError(f"database URL {url!r} can't be read: {error}") from error
+    if parsed.get_backend_name() == "sqlite":
+        return _make_sqlite_engine(url, Path(parsed.database or ""))
+    if parsed.drivername == "postgresql+psycopg":
+        return create_engine(url, pool_pre_ping=True)
+    raise ConfigurationError(
+        f"database URL begins with {parsed.drivername!r}; expected sqlite:///FILE or postgresql+psycopg://…"
+    )
+
+
+def _make_sqlite_engine(url: str, file: Path) -> Engine:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url)
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # transactions are begun below, not by the driver
+        for pragma in (
+            f"busy_timeout = {_BUSY_TIMEOUT_MS}",
+            "journal_mode = WAL",
+            "synchronous = NORMAL",
+            "foreign_keys = ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A reader that turns writer half-way fails at once when another wrote meanwhile: writers say so first.
+        writing = connection.get_execution_options().get("affectline_writing")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+def migrate(database: Database) -> None:
+    """Bring the database to the newest schema. Any number of processes may call this at once."""
+    with _migration_lock(database):
+        config = alembic.config.Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        with database.writing() as connection:
+            config.attributes["connection"] = connection
+            alembic.command.upgrade(config, "head")
+
+
+@contextmanager
+def _migration_lock(database: Database) -> Iterator[None]:
+    """Without it most of eight processes that migrate at once fail."""
+    if database.is_sqlite:
+        with Path(f"{database.engine.url.database}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        return
+    try:
+        with database.engine.connect() as connection:
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _MIGRATION_LOCK})
+            try:
+                yield
+            finally:
+                connection.execute(
+                    text("SELECT pg_advisory_unlock(:key)"), {"key": _MIGRATION_LOCK}
+                )
+    except OperationalError as error:
+        raise ConfigurationError(f"the database can't be reached: {error.orig}") from error

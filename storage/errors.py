@@ -1,0 +1,184 @@
+"""Every error Affectline can report, each with one stable code used in HTTP, CLI, logs and the database.
+
+The first docstring line of a class is its default message. `InputError`: the caller's file or request, never retried.
+`TransientError`: retried by the engine until its counter ends. The rest: this installation needs its operator.
+"""
+
+from typing import ClassVar
+
+
+class AffectlineError(Exception):
+    """Something went wrong inside Affectline; the log of this time says more."""
+
+    code: ClassVar[str] = "internal_error"
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip().splitlines()[0])
+
+    @property
+    def message(self) -> str:
+        return str(self.args[0])
+
+
+class InputError(AffectlineError):
+    """The request or the file can't be used as it is."""
+
+    code = "invalid_input"
+    http_status = 400
+
+
+class EmptyFile(InputError):
+    """The file holds no bytes; expected an image or a video."""
+
+    code = "empty_file"
+    http_status = 400
+
+
+class UnsupportedMedia(InputError):
+    """The file is not an image or a video of a supported format."""
+
+    code = "unsupported_media"
+    http_status = 415
+
+
+class NoVideo(UnsupportedMedia):
+    """The file holds no video stream; expected an image or a video with pictures."""
+
+    code = "no_video"
+
+
+class CorruptMedia(InputError):
+    """The file is damaged: not one picture could be decoded."""
+
+    code = "corrupt_media"
+    http_status = 422
+
+
+class TooLarge(InputError):
+    """The file is larger than this installation accepts."""
+
+    code = "too_large"
+    http_status = 413
+
+
+class IncompleteUpload(InputError):
+    """The upload ended before all announced bytes had come; send it again."""
+
+    code = "incomplete_upload"
+    http_status = 400
+
+
+class UnknownOption(InputError):
+    """The request names an option that does not exist."""
+
+    code = "unknown_option"
+    http_status = 400
+
+
+class InvalidOption(InputError):
+    """An option has a value that is not allowed."""
+
+    code = "invalid_option"
+    http_status = 400
+
+
+class PathNotFound(InputError):
+    """There is no such file or folder."""
+
+    code = "path_not_found"
+    http_status = 404
+
+
+class Unauthorized(InputError):
+    """This installation needs an API key: send it as 'Authorization: Bearer KEY'."""
+
+    code = "api_key_required"
+    http_status = 401
+
+
+class NotFound(AffectlineError):
+    """There is no job of that id; it may have been deleted."""
+
+    code = "job_not_found"
+    http_status = 404
+
+
+class Conflict(AffectlineError):
+    """The job is not in a state that allows this."""
+
+    code = "conflict"
+    http_status = 409
+
+
+class JobNotDone(Conflict):
+    """The job is not done yet: wait until its state is 'done', then ask again."""
+
+    code = "job_not_done"
+
+
+class ConfigurationError(AffectlineError):
+    """A setting of this installation is missing or wrong."""
+
+    code = "configuration"
+
+
+class ModelContractError(ConfigurationError):
+    """The model file does not keep the contract of its metadata."""
+
+    code = "model_contract"
+
+
+class TransientError(AffectlineError):
+    """The work was interrupted and will be tried again."""
+
+    code = "interrupted"
+    http_status = 503
+
+
+class AnalyserDied(TransientError):
+    """The analysing process ended unexpectedly on this file."""
+
+    code = "analyser_died"
+
+
+class AnalyserTimeout(TransientError):
+    """The analysing process made no progress on this file within its time limit."""
+
+    code = "analyser_timeout"
+
+
+class AnalyserOutOfMemory(TransientError):
+    """The analysing process needed more memory than it is allowed on this file."""
+
+    code = "analyser_memory"
+
+
+class PlanMismatch(TransientError):
+    """Decoding did not give the frames of the plan; the job is planned again by decoding it whole."""
+
+    code = "plan_mismatch"
+
+
+class LeaseLost(TransientError):
+    """Another worker took over this piece of work; this one's result is dropped."""
+
+    code = "lease_lost"
+
+
+class WorkersLost(TransientError):
+    """Worker after worker vanished while it worked on this file."""
+
+    code = "workers_lost"
+
+
+def _classes(root: type[AffectlineError]) -> dict[str, type[AffectlineError]]:
+    found = {root.code: root}
+    for child in root.__subclasses__():
+        found |= _classes(child)
+    return found
+
+
+def error_from_code(code: str, message: str) -> AffectlineError:
+    """Rebuild the typed error that crossed the analyser's pipe or the database as (code, message)."""
+    return _classes(AffectlineError).get(code, AffectlineError)(message)

@@ -1,0 +1,76 @@
+"""The settings of an installation, read from AFFECTLINE_* environment variables at entry points only."""
+
+import os
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from storage.errors import ConfigurationError
+
+GIB = 1024**3
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class Settings(BaseSettings):
+    """One installation. Values are passed on explicitly: nothing else in the code reads the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="AFFECTLINE_", frozen=True, extra="ignore")
+
+    data: Path = Path("var")
+    """Folder of the embedded database, broker state and uploads."""
+    database_url: str = ""
+    """sqlite:///FILE or postgresql+psycopg://…; empty: a SQLite file in `data`."""
+    broker_url: str = ""
+    """redis://… or redis+socket://…; empty: `affectline up` starts a broker of its own."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    api_key: str = ""
+    """The key every /v1 call must carry; needed for any bind address but loopback."""
+    max_upload_bytes: int = Field(default=2 * GIB, gt=0)
+    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+    """Worker processes (or threads of `annotate`), each with one analyser: one per core."""
+    segment_target_s: float = Field(default=10.0, gt=0)
+    """About how much video one piece of work covers."""
+    lease_s: float = Field(default=10.0, gt=1)
+    """A worker silent for this long has lost its piece of work to others."""
+    analyser_patience_s: float = Field(default=60.0, gt=0)
+    """An analyser that reports no progress for this long is killed."""
+    analyser_limit_s: float = Field(default=3600.0, gt=0)
+    """An analyser busy with one piece of work for this long is killed."""
+    analyser_memory_bytes: int = Field(default=2 * GIB, gt=0)
+    """An analyser resident in more memory than this is killed."""
+    model: Path = Path(__file__).parent.parent / "worker" / "models" / "expression.onnx"
+    """The classifier's ONNX file."""
+    sample_clip: Path | None = None
+    """A video the page offers to try; None: the one of the installed sample package, if any."""
+
+    @classmethod
+    def load(cls, **overrides: object) -> Self:
+        """Read and check the environment; overrides win. Raises ConfigurationError naming each wrong variable."""
+        try:
+            return cls(**overrides)  # type: ignore[arg-type]  # pydantic checks them
+        except ValidationError as error:
+            wrong = "; ".join(
+                f"AFFECTLINE_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}"
+                f" (got {item['input']!r})"
+                for item in error.errors()
+            )
+            raise ConfigurationError(f"wrong settings: {wrong}") from error
+
+    @property
+    def resolved_database_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data.resolve() / 'affectline.sqlite'}"
+
+    @property
+    def blob_folder(self) -> Path:
+        return self.data.resolve() / "blobs"
+
+    def check_exposure(self) -> None:
+        """Refuse to listen beyond this machine without an API key. Raises ConfigurationError."""
+        if self.host not in LOOPBACK_HOSTS and not self.api_key:
+            raise ConfigurationError(
+                f"host is {self.host!r}, which other machines can reach: set AFFECTLINE_API_KEY first,"
+                " or bind to 127.0.0.1"
+            )

@@ -1,0 +1,231 @@
+"""Spawn, supervise and kill the analyser. The only way to look into a medium from outside worker.vision."""
+
+import os
+import resource
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage.errors import AnalyserDied, AnalyserOutOfMemory, AnalyserTimeout
+from storage.records import JobOptions, MediaInfo, MediaPlan, SegmentObservations, SegmentSlice
+from storage.settings import Settings
+from worker.analyser import messages
+from worker.analyser.wire import Decoder, Message, WireError, send_request
+
+TICK_S = 1.0
+"""How often the supervisor looks at lease, progress, memory and clock."""
+
+_ROOT = Path(__file__).parent.parent.parent
+_RECEIVE_BYTES = 1024 * 1024
+_ADDRESS_SPACE_FACTOR = 4  # an idle analyser maps 0.5 GB already; resident memory is the limit that counts
+
+Tick = Callable[[int], None]
+"""Called every TICK_S with the frames done so far; an exception of it kills the analyser and goes on upwards."""
+
+
+@dataclass(frozen=True)
+class AnalyserLimits:
+    model: Path
+    memory_bytes: int  #: resident
+    patience_s: float  #: without progress
+    limit_s: float  #: for one request
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "AnalyserLimits":
+        return cls(
+            model=settings.model,
+            memory_bytes=settings.analyser_memory_bytes,
+            patience_s=settings.analyser_patience_s,
+            limit_s=settings.analyser_limit_s,
+        )
+
+
+class Analyser:
+    """One analysing child process, started when needed and again after it died. Use as a context manager.
+
+    Use it in one thread only, and in one that lives as long as it: the kernel kills the child with the thread.
+    """
+
+    def __init__(self, limits: AnalyserLimits) -> None:
+        self._limits = limits
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: socket.socket | None = None
+
+    def __enter__(self) -> "Analyser":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Kill the child, if there is one, and wait for its end."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def plan(
+        self,
+        medium: int,
+        options: JobOptions,
+        *,
+        segment_target_us: int,
+        full_decode: bool,
+        tick: Tick,
+    ) -> MediaPlan:
+        """Plan the medium behind an open descriptor. Raises InputError for bad files, TransientError otherwise."""
+        request = messages.plan_request(
+            options, segment_target_us=segment_target_us, full_decode=full_decode
+        )
+        return messages.read_plan(self._ask(request, medium, tick))
+
+    def analyse(
+        self,
+        medium: int,
+        options: JobOptions,
+        *,
+        media: MediaInfo,
+        piece: SegmentSlice,
+        tick: Tick,
+    ) -> SegmentObservations:
+        """Observe one slice of a planned medium. Raises PlanMismatch, InputError or another TransientError."""
+        request = messages.analyse_request(options, media=media, piece=piece)
+        return messages.read_observations(self._ask(request, medium, tick))
+
+    def _ask(self, request: Message, medium: int, tick: Tick) -> Message:
+        try:
+            process, connection = self._start()
+            send_request(connection, request, descriptor=medium)
+            answer = self._supervise(process, connection, tick)
+        except (OSError, WireError) as error:
+            ended = self._describe_end()
+            raise AnalyserDied(f"the analysing process {ended} on this file: {error}") from error
+        except BaseException:
+            self.close()
+            raise
+        if answer.header.get("say") == "failure":
+            raise messages.raised(answer)
+        return answer
+
+    def _start(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
+        if self._process is not None and self._process.poll() is not None:
+            self.close()
+        if self._process is None or self._connection is None:
+            ours, theirs = socket.socketpair()
+            with theirs:
+                self._process = subprocess.Popen(
+                    self._command(theirs.fileno()),
+                    pass_fds=(theirs.fileno(),),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    env=_environment(),
+                    start_new_session=True,  # a Ctrl-C is for the supervisor
+                )
+            self._connection = ours
+        return self._process, self._connection
+
+    def _command(self, their_end: int) -> list[str]:
+        address_space = self._limits.memory_bytes * _ADDRESS_SPACE_FACTOR
+        return [
+            *(sys.executable, "-m", "worker.analyser.main"),
+            *("--socket", str(their_end)),
+            *("--parent", str(os.getpid())),
+            *("--address-space", str(address_space)),
+            *("--model", str(self._limits.model)),
+        ]
+
+    def _supervise(
+        self, process: subprocess.Popen[bytes], connection: socket.socket, tick: Tick
+    ) -> Message:
+        """Wait for the answer, ticking. Raises what ends the wait: tick's errors, the limits', a lost connection."""
+        decoder = Decoder()
+        watch = _Watch(self._limits)
+        with selectors.DefaultSelector() as selector:
+            selector.register(connection, selectors.EVENT_READ)
+            while True:
+                if selector.select(timeout=watch.until_tick_s()):
+                    data = connection.recv(_RECEIVE_BYTES)
+                    if not data:
+                        raise ConnectionResetError("its end of the pipe closed")
+                    decoder.feed(data)
+                while (message := decoder.next_message()) is not None:
+                    if message.header.get("say") != "progress":
+                        return message
+                    watch.saw(int(message.header["done"]))
+                if watch.until_tick_s() <= 0:
+                    watch.check(process.pid)
+                    tick(watch.done)
+
+    def _describe_end(self) -> str:
+        """Kill what is left of the child and say how it ended."""
+        process = self._process
+        if process is None:
+            return "could not be started"
+        try:
+            status = process.wait(timeout=TICK_S)
+        except subprocess.TimeoutExpired:
+            status = None
+        self.close()
+        if status is None:
+            return "stopped answering"
+        if status < 0:
+            return f"was ended by {signal.Signals(-status).name}"
+        return f"exited with status {status}"
+
+
+class _Watch:
+    """The clocks of one request."""
+
+    def __init__(self, limits: AnalyserLimits) -> None:
+        self._limits = limits
+        self._started_s = self._moved_s = self._ticked_s = time.monotonic()
+        self.done = 0
+
+    def until_tick_s(self) -> float:
+        return max(0.0, self._ticked_s + TICK_S - time.monotonic())
+
+    def saw(self, done: int) -> None:
+        if done > self.done:
+            self._moved_s = time.monotonic()
+        self.done = done
+
+    def check(self, pid: int) -> None:
+        """Raise what the child has run into: AnalyserOutOfMemory or AnalyserTimeout."""
+        now_s = self._ticked_s = time.monotonic()
+        resident = _resident_bytes(pid)
+        if resident > self._limits.memory_bytes:
+            raise AnalyserOutOfMemory(
+                f"the analysing process took {resident} bytes of memory on this file;"
+                f" it may take {self._limits.memory_bytes}"
+            )
+        if now_s - self._moved_s > self._limits.patience_s:
+            raise AnalyserTimeout(
+                f"no progress on this file for {self._limits.patience_s:g} s (frame {self.done})"
+            )
+        if now_s - self._started_s > self._limits.limit_s:
+            raise AnalyserTimeout(
+                f"one piece of this file took longer than {self._limits.limit_s:g} s"
+            )
+
+
+def _resident_bytes(pid: int) -> int:
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError):  # it has just ended; the pipe will say so
+        return 0
+    return pages * resource.getpagesize()
+
+
+def _environment() -> dict[str, str]:
+    """The child finds this code wherever the parent was started, and nothing in the working directory shadows it."""
+    search = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH", ""))))
+    return {**os.environ, "PYTHONPATH": search, "PYTHONSAFEPATH": "1"}

@@ -1,0 +1,110 @@
+"""The analyser: a child process that looks into media and knows nothing else. Start it through `client.Analyser`.
+
+It gets the medium as an open descriptor with each request, answers over one socket, and holds no path to it, no
+database and no broker. When its parent ends it is killed by the kernel.
+"""
+
+import argparse
+import logging
+import os
+import resource
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from storage.errors import AffectlineError, AnalyserDied, AnalyserOutOfMemory
+from storage.records import Detector, JobOptions, MediaInfo
+from worker.analyser import messages
+from worker.analyser.wire import Message, encode, receive_request
+from worker.tether import die_with_parent
+from worker.vision.pipeline import Pipeline
+from worker.vision.probe import plan_medium
+
+logger = logging.getLogger(__name__)
+
+_PROGRESS_EVERY_S = 0.5
+
+
+class _Desk:
+    """Answers requests; keeps the pipelines warm from one segment and one file to the next."""
+
+    def __init__(self, connection: socket.socket, model: Path) -> None:
+        self._connection = connection
+        self._model = model
+        self._pipelines: dict[Detector, Pipeline] = {}
+
+    def answer(self, request: Message, descriptor: int) -> Message:
+        try:
+            if request.header["ask"] == "plan":
+                return self._plan(request, descriptor)
+            return self._analyse(request, descriptor)
+        except AffectlineError as error:
+            return messages.failure(error)
+        except MemoryError as error:  # PyAV's out-of-memory error is one too
+            return messages.failure(AnalyserOutOfMemory(f"out of memory: {error}"))
+        except Exception as error:  # whatever a library raises must reach the parent as a typed failure
+            logger.exception("the analyser could not answer")
+            return messages.failure(AnalyserDied(f"unexpected {type(error).__name__}: {error}"))
+
+    def _plan(self, request: Message, descriptor: int) -> Message:
+        plan = plan_medium(
+            descriptor,
+            JobOptions.parse(request.header["options"]),
+            segment_target_us=request.header["segment_target_us"],
+            full_decode=request.header["full_decode"],
+            progress=self._reporter(),
+        )
+        return messages.plan_answer(plan)
+
+    def _analyse(self, request: Message, descriptor: int) -> Message:
+        seen = self._pipeline(JobOptions.parse(request.header["options"]).detector).analyse(
+            descriptor,
+            MediaInfo(**request.header["media"]),
+            messages.slice_of(request),
+            progress=self._reporter(),
+        )
+        return messages.observations_answer(seen)
+
+    def _pipeline(self, detector: Detector) -> Pipeline:
+        if detector not in self._pipelines:
+            self._pipelines[detector] = Pipeline(detector, self._model)
+        return self._pipelines[detector]
+
+    def _reporter(self) -> Callable[[int, int], None]:
+        """Make a progress function that sends at most every _PROGRESS_EVERY_S."""
+        last_sent_s = time.monotonic()
+
+        def report(done: int, total: int) -> None:
+            nonlocal last_sent_s
+            if time.monotonic() - last_sent_s >= _PROGRESS_EVERY_S:
+                last_sent_s = time.monotonic()
+                self._connection.sendall(encode(messages.progress(done, total)))
+
+        return report
+
+
+def main() -> None:
+    """Serve requests until the parent closes its end."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--socket", type=int, required=True, help="inherited descriptor")
+    parser.add_argument("--parent", type=int, required=True, help="process to die with")
+    parser.add_argument("--address-space", type=int, required=True, help="bytes")
+    parser.add_argument("--model", type=Path, required=True)
+    given = parser.parse_args()
+    die_with_parent(given.parent)
+    logging.basicConfig(format="analyser[%(process)d] %(levelname)s %(message)s")
+    resource.setrlimit(resource.RLIMIT_AS, (given.address_space, given.address_space))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with socket.socket(fileno=given.socket) as connection:
+        desk = _Desk(connection, given.model)
+        while (received := receive_request(connection)) is not None:
+            request, descriptor = received
+            try:
+                connection.sendall(encode(desk.answer(request, descriptor)))
+            finally:
+                os.close(descriptor)
+
+
+if __name__ == "__main__":
+    main()

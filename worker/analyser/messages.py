@@ -1,0 +1,133 @@
+"""What the worker asks its analyser and what that answers, as messages of the wire."""
+
+from array import array
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from storage.errors import AffectlineError, error_from_code
+from storage.records import (
+    FaceRow,
+    FrameRow,
+    JobOptions,
+    MediaInfo,
+    MediaPlan,
+    SegmentObservations,
+    SegmentSlice,
+)
+from worker.analyser.wire import Message, WireError
+
+_NO_QUALITY = -1
+
+
+def plan_request(options: JobOptions, *, segment_target_us: int, full_decode: bool) -> Message:
+    header = {
+        "ask": "plan",
+        "options": options.as_json(),
+        "segment_target_us": segment_target_us,
+        "full_decode": full_decode,
+    }
+    return Message(header)
+
+
+def analyse_request(options: JobOptions, *, media: MediaInfo, piece: SegmentSlice) -> Message:
+    header = {
+        "ask": "analyse",
+        "options": options.as_json(),
+        "media": media.as_json(),
+        "first_frame": piece.first_frame,
+        "entries": list(piece.entries),
+    }
+    return Message(header, {"pts": array("q", piece.pts), "look": array("q", piece.look)})
+
+
+def slice_of(request: Message) -> SegmentSlice:
+    """Read back the slice of an analyse request."""
+    return SegmentSlice(
+        first_frame=request.header["first_frame"],
+        pts=tuple(request.arrays["pts"]),
+        look=tuple(request.arrays["look"]),
+        entries=tuple(request.header["entries"]),
+    )
+
+
+def progress(done: int, total: int) -> Message:
+    return Message({"say": "progress", "done": done, "total": total})
+
+
+def failure(error: AffectlineError) -> Message:
+    return Message({"say": "failure", "code": error.code, "message": error.message})
+
+
+def raised(answer: Message) -> AffectlineError:
+    """Rebuild the error of a failure message."""
+    return error_from_code(str(answer.header["code"]), str(answer.header["message"]))
+
+
+def plan_answer(plan: MediaPlan) -> Message:
+    sizes = [
+        {
+            "first_frame": piece.first_frame,
+            "frames": len(piece.pts),
+            "looks": len(piece.look),
+            "entries": list(piece.entries),
+        }
+        for piece in plan.segments
+    ]
+    arrays = {
+        "pts": array("q", (pts for piece in plan.segments for pts in piece.pts)),
+        "look": array("q", (frame for piece in plan.segments for frame in piece.look)),
+    }
+    return Message({"say": "plan", "media": plan.media.as_json(), "segments": sizes}, arrays)
+
+
+def read_plan(answer: Message) -> MediaPlan:
+    """Read back a plan. Raises WireError for anything else."""
+    try:
+        pts, look = answer.arrays["pts"], answer.arrays["look"]
+        pieces: list[SegmentSlice] = []
+        frames_read = looks_read = 0
+        for size in answer.header["segments"]:
+            frames_end, looks_end = frames_read + size["frames"], looks_read + size["looks"]
+            pieces.append(
+                SegmentSlice(
+                    first_frame=size["first_frame"],
+                    pts=tuple(pts[frames_read:frames_end]),
+                    look=tuple(look[looks_read:looks_end]),
+                    entries=tuple(size["entries"]),
+                )
+            )
+            frames_read, looks_read = frames_end, looks_end
+        return MediaPlan(MediaInfo(**answer.header["media"]), tuple(pieces))
+    except (KeyError, TypeError) as error:
+        raise WireError(f"not a plan: {error}") from error
+
+
+def observations_answer(seen: SegmentObservations) -> Message:
+    faces = (row._replace(quality=_NO_QUALITY) if row.quality is None else row for row in seen.faces)
+    arrays = {"frames": _flat("q", seen.frames), "faces": _flat("i", faces)}
+    return Message({"say": "observations"}, arrays)
+
+
+def _flat(typecode: str, rows: Iterable[Sequence[Any]]) -> "array[int]":
+    return array(typecode, (value for row in rows for value in row))
+
+
+def read_observations(answer: Message) -> SegmentObservations:
+    """Read back a segment's rows. Raises WireError for anything else."""
+    try:
+        frames = [FrameRow(*row) for row in _rows(answer.arrays["frames"], len(FrameRow._fields))]
+        faces = [_face_row(row) for row in _rows(answer.arrays["faces"], len(FaceRow._fields))]
+    except (KeyError, TypeError) as error:
+        raise WireError(f"not observations: {error}") from error
+    return SegmentObservations(frames, faces)
+
+
+def _rows(values: "array[int]", width: int) -> Iterable["array[int]"]:
+    if len(values) % width:
+        raise WireError(f"{len(values)} values do not make rows of {width}")
+    return (values[start : start + width] for start in range(0, len(values), width))
+
+
+def _face_row(values: Sequence[int]) -> FaceRow:
+    row = FaceRow(*values)
+    return row._replace(quality=None) if row.quality == _NO_QUALITY else row

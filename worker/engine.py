@@ -1,0 +1,68 @@
+"""What every piece of work needs, and what this worker computes with."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from storage import claims
+from storage.blobs import Blobs
+from storage.claims import Capabilities, Claim
+from storage.database import Database
+from storage.errors import ModelContractError
+from storage.settings import Settings
+
+ENGINE_VERSION = "1"
+"""Raised with every change that can change a row: a job is finished by the version that planned it."""
+
+
+class Stopping(Exception):
+    """This worker is asked to end: what it holds is handed back."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What every piece of work needs."""
+
+    database: Database
+    blobs: Blobs
+    settings: Settings
+    able: Capabilities
+    stopping: Callable[[], bool]  #: asked every second: True hands the work back
+    wake_others: Callable[[int], None]  #: told how many pieces of work have become ready
+
+    def tick(self, claim: Claim, frames_done: int) -> None:
+        """Renew the lease and write the progress. Raises LeaseLost, or Stopping to hand back."""
+        if self.stopping():
+            raise Stopping
+        claims.renew(
+            self.database, claim, frames_done=frames_done, lease_s=self.settings.lease_s
+        )
+
+    @contextmanager
+    def medium(self, claim: Claim) -> Iterator[int]:
+        """Open the claim's medium and yield its descriptor."""
+        descriptor = self.blobs.open(claim.location)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+
+def capabilities(settings: Settings) -> Capabilities:
+    """What a worker with these settings computes with. Raises ModelContractError without a model."""
+    return Capabilities(model_hash=_file_hash(settings.model), engine_version=ENGINE_VERSION)
+
+
+@cache
+def _file_hash(model: Path) -> str:
+    try:
+        return hashlib.sha256(model.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ModelContractError(
+            f"the model file {model.name!r} can't be read ({error.strerror});"
+            " set AFFECTLINE_MODEL to an ONNX file made by model_training.export"
+        ) from error

@@ -1,0 +1,73 @@
+"""Take a medium in: the first look, at size and first bytes only. Everything deeper is the analyser's work."""
+
+from storage.errors import EmptyFile, NoVideo, TooLarge, UnsupportedMedia
+
+HEAD_BYTES = 512
+"""How much of a medium `check_head` wants to see."""
+
+EXPECTED_MEDIA = (
+    "an image (JPEG, PNG, GIF, WebP, BMP, TIFF, HEIF) or a video (MP4, MOV, MKV, WebM, AVI, MPEG, TS,"
+    " FLV, OGG, WMV, H.264, H.265)"
+)
+
+# First bytes by format. Sources: the formats' own specifications, as collected by file(1).
+_IMAGES_AND_VIDEOS = (
+    b"\xff\xd8\xff",  # JPEG
+    b"\x89PNG\r\n\x1a\n",
+    b"GIF8",
+    b"BM",
+    b"II*\x00",  # TIFF, little and big endian
+    b"MM\x00*",
+    b"\x1a\x45\xdf\xa3",  # Matroska, WebM
+    b"\x00\x00\x01\xba",  # MPEG program stream
+    b"\x00\x00\x01\xb3",  # MPEG video
+    b"\x00\x00\x00\x01",  # H.264, H.265 (Annex B)
+    b"\x00\x00\x01",
+    b"FLV\x01",
+    b"OggS",
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",  # ASF: WMV
+)
+_ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+_RIFF_KINDS = (b"AVI ", b"WEBP", b"AVIX")
+_AUDIO = (
+    b"ID3",
+    b"fLaC",
+    b"\xff\xfb",
+    b"\xff\xf3",
+    b"\xff\xf2",
+    b"\xff\xf1",
+    b"\xff\xf9",
+    b"#!AMR",
+)
+_TS_PACKET_BYTES = (188, 192, 204)
+
+
+def check_head(head: bytes, *, size_bytes: int, max_bytes: int | None = None) -> None:
+    """Refuse what can't be an image or a video, by its first bytes (at least HEAD_BYTES, or all there are).
+
+    Raises EmptyFile, TooLarge, NoVideo (sound only) or UnsupportedMedia.
+    """
+    if size_bytes == 0:
+        raise EmptyFile()
+    if max_bytes is not None and size_bytes > max_bytes:
+        raise TooLarge(f"the file has {size_bytes} bytes; this installation accepts {max_bytes}")
+    if head.startswith(_AUDIO) or (head.startswith(b"RIFF") and head[8:12] == b"WAVE"):
+        raise NoVideo(f"the file holds sound only; expected {EXPECTED_MEDIA}")
+    if not _looks_like_media(head):
+        raise UnsupportedMedia(
+            f"the file begins with {head[:12]!r}, which no supported format does; expected {EXPECTED_MEDIA}"
+        )
+
+
+def _looks_like_media(head: bytes) -> bool:
+    return (
+        head.startswith(_IMAGES_AND_VIDEOS)
+        or head[4:8] in _ISO_BOXES
+        or (head.startswith(b"RIFF") and head[8:12] in _RIFF_KINDS)
+        or any(_is_transport_stream(head, size) for size in _TS_PACKET_BYTES)
+    )
+
+
+def _is_transport_stream(head: bytes, packet_bytes: int) -> bool:
+    sync = 4 if packet_bytes == 192 else 0  # Blu-ray puts a time stamp before each packet
+    return head[sync : sync + 1] == b"\x47" == head[sync + packet_bytes : sync + packet_bytes + 1]

@@ -1,0 +1,23 @@
+"""Plan a job: let the analyser list its exact frames, write down its segments."""
+
+from storage import claims
+from storage.claims import Claim
+from worker.analyser.client import Analyser
+from worker.engine import Engine
+
+
+def plan_job(engine: Engine, analyser: Analyser, claim: Claim) -> int:
+    """Plan the claimed job and commit its segments. Returns how many became ready.
+
+    Raises InputError for a medium that can't be analysed, TransientError for what may pass.
+    """
+    with engine.medium(claim) as medium:
+        plan = analyser.plan(
+            medium,
+            claim.options,
+            segment_target_us=round(engine.settings.segment_target_s * 1_000_000),
+            full_decode=claim.full_decode,
+            tick=lambda _done: engine.tick(claim, 0),
+        )
+    claims.commit_plan(engine.database, claim, plan, able=engine.able)
+    return len(plan.segments)

@@ -1,0 +1,81 @@
+"""The sweeper: every second it mends what crashes left behind. One at a time does it; others stand by."""
+
+import fcntl
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from kombu.exceptions import OperationalError as BrokerError
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError as DatabaseError
+
+from storage import claims
+from storage.blobs import Blobs
+from storage.database import Database
+from worker.removal import finish_removals
+
+logger = logging.getLogger(__name__)
+
+TICK_S = 1.0
+_MAX_HINTS_PER_TICK = 32
+_SWEEPER_LOCK = 0x0AFFEC72  # any fixed number: the key of PostgreSQL's advisory lock
+
+
+@dataclass(frozen=True)
+class Sweeper:
+    database: Database
+    blobs: Blobs
+    waiting_hints: Callable[[], int]
+    send_hints: Callable[[int], None]
+
+    def sweep(self) -> None:
+        """Free expired leases, send the hints that got lost, go on with removals that were cut off."""
+        freed = claims.free_expired_leases(self.database)
+        if freed:
+            logger.warning("%d leases had expired; their work is free again", freed)
+        ready = claims.count_ready(self.database)
+        if ready and not self.waiting_hints():
+            self.send_hints(min(ready, _MAX_HINTS_PER_TICK))
+        finish_removals(self.database, self.blobs)
+
+    def run(self, stop: threading.Event) -> None:
+        """Sweep every TICK_S until told to stop; a database or broker that is away is waited for."""
+        while not stop.is_set():
+            try:
+                with _turn(self.database, stop) as mine:
+                    while mine and not stop.wait(TICK_S):
+                        self.sweep()
+            except (BrokerError, DatabaseError) as error:
+                logger.warning("the sweeper waits: %s", error)
+                stop.wait(TICK_S)
+
+
+@contextmanager
+def _turn(database: Database, stop: threading.Event) -> Iterator[bool]:
+    """Wait until no other sweeper is at work; yields False if told to stop meanwhile."""
+    if database.is_sqlite:
+        with Path(f"{database.engine.url.database}.sweeper").open("w") as lock:
+            while not stop.is_set():
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    stop.wait(TICK_S)
+                    continue
+                yield True
+                return
+            yield False
+        return
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        try:
+            while not stop.is_set():
+                held = text("SELECT pg_try_advisory_lock(:key)")
+                if connection.execute(held, {"key": _SWEEPER_LOCK}).scalar_one():
+                    yield True
+                    return
+                stop.wait(TICK_S)
+            yield False
+        finally:
+            connection.invalidate()  # the lock lives as long as the session: do not pool it

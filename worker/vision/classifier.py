@@ -1,0 +1,66 @@
+"""The expression classifier: crops in, seven probabilities out."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from storage.errors import ModelContractError
+from storage.labels import EXPRESSIONS
+from worker.vision.boxes import Floats
+from worker.vision.onnx_session import OnnxSession
+
+FACE_SIZE = 48
+BATCH = 32
+"""Faces per run: larger batches gain nothing."""
+
+
+class Classifier:
+    """Reads the apparent expression of faces. The contract with the model file is checked when it is loaded."""
+
+    def __init__(self, model_path: Path) -> None:
+        """Load a model. Raises ModelContractError if its input, output or labels are not what this program expects."""
+        if not model_path.is_file():
+            raise ModelContractError(f"there is no model file {model_path}")
+        self._session = OnnxSession(model_path)
+        _check_contract(self._session, model_path)
+
+    def probabilities(self, faces: Floats) -> Floats:
+        """Classify faces in batches of at most BATCH.
+
+        faces: (n, 48, 48, 1) float32, gray in 0..255.  Returns (n, 7) float32 in the order of EXPRESSIONS, rows adding up to
+        1; n = 0 gives (0, 7). A face's result does not depend on the faces beside it.
+        """
+        parts = [np.zeros((0, len(EXPRESSIONS)), np.float32)]
+        for start in range(0, len(faces), BATCH):
+            parts += self._session.run(["probabilities"], faces=faces[start : start + BATCH])
+        return np.concatenate(parts)
+
+
+def _check_contract(session: OnnxSession, model_path: Path) -> None:
+    _check_tensor(session.inputs.get("faces"), [FACE_SIZE, FACE_SIZE, 1], f"{model_path}: input 'faces'")
+    _check_tensor(
+        session.outputs.get("probabilities"), [len(EXPRESSIONS)], f"{model_path}: output 'probabilities'"
+    )
+    stated = session.metadata.get("labels", "")
+    try:
+        labels = tuple(json.loads(stated))
+    except (ValueError, TypeError):
+        labels = ()
+    if labels != EXPRESSIONS:
+        raise ModelContractError(
+            f"{model_path}: metadata 'labels' is {stated!r}; expected {json.dumps(EXPRESSIONS)}"
+        )
+
+
+def _check_tensor(
+    found: tuple[str, list[int | str | None]] | None, tail: list[int], what: str
+) -> None:
+    expected = f"float32 (n, {', '.join(map(str, tail))})"
+    if found is None:
+        raise ModelContractError(f"{what} is missing; expected {expected}")
+    kind, shape = found
+    if kind != "tensor(float)" or len(shape) != 1 + len(tail) or shape[1:] != tail:
+        raise ModelContractError(f"{what} is {kind} {shape}; expected {expected}")
+    if isinstance(shape[0], int):
+        raise ModelContractError(f"{what} takes {shape[0]} faces only; expected any number")

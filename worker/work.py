@@ -1,0 +1,44 @@
+"""Take one piece of work and bring it to an end: what Celery children and `annotate` share."""
+
+import logging
+
+from storage import claims
+from storage.claims import Claim
+from storage.errors import AffectlineError, AnalyserOutOfMemory, LeaseLost
+from storage.records import SegmentKind
+from worker.analyser.client import Analyser
+from worker.engine import Engine, Stopping
+from worker.finalise import finalise_job
+from worker.plan import plan_job
+from worker.segment import analyse_segment
+
+logger = logging.getLogger(__name__)
+
+
+def work_next(engine: Engine, analyser: Analyser) -> bool:
+    """Claim one piece of work and bring it to an end. Returns whether there was one."""
+    claim = claims.claim_next(engine.database, engine.able, lease_s=engine.settings.lease_s)
+    if claim is None:
+        return False
+    facts = {"job": claim.job, "segment": claim.segment, "kind": str(claim.kind)}
+    try:
+        _work(engine, analyser, claim)
+    except Stopping:
+        claims.hand_back(engine.database, claim)
+    except LeaseLost:
+        logger.warning("lease lost, result dropped", extra=facts)
+    except AffectlineError as error:
+        logger.warning("%s: %s", error.code, error.message, extra=facts)
+        claims.report_failure(engine.database, claim, error)
+    except MemoryError:  # it would end the whole Celery worker: celery issue 10462
+        claims.report_failure(engine.database, claim, AnalyserOutOfMemory())
+    return True
+
+
+def _work(engine: Engine, analyser: Analyser, claim: Claim) -> None:
+    if claim.kind is SegmentKind.PLAN:
+        engine.wake_others(plan_job(engine, analyser, claim))
+    elif claim.kind is SegmentKind.ANALYSE:
+        analyse_segment(engine, analyser, claim)
+    else:
+        finalise_job(engine, claim)
