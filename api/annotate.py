@@ -1,6 +1,8 @@
-"""`affectline annotate`: the engine's use cases on a private database below the output folder, without any server.
+"""`affectline annotate`: the engine's use cases on a private database below the output folder,
+without any server.
 
-A second call goes on where a killed one stopped: finished files are not looked at again, unfinished ones go on.
+A second call goes on where a killed one stopped: finished files are not looked at again, unfinished
+ones go on.
 """
 
 import csv
@@ -12,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -74,7 +76,8 @@ Show = Callable[[Progress], None]
 def annotate(
     paths: list[Path], folder: Path, *, options: JobOptions, settings: Settings, show: Show
 ) -> list[Item]:
-    """Annotate files and folders into `folder`. Returns one item per input, in order; never raises for a bad one.
+    """Annotate files and folders into `folder`. Returns one item per input, in order; never raises
+    for a bad one.
 
     Raises Conflict while another annotate works in the same folder.
     """
@@ -87,7 +90,9 @@ def annotate(
             migrate(database)
             claims.free_all_leases(database)
             with _workers(database, Blobs(state / "blobs"), settings) as check_workers:
-                items = _Session(inputs, folder, options, database, settings).run(show, check_workers)
+                items = _Session(inputs, folder, options, database, settings).run(
+                    show, check_workers
+                )
         finally:
             database.close()
     _write_atomically(folder / f"{ITEMS_NAME}.csv", _item_lines(items))
@@ -101,16 +106,17 @@ def _only_one(lock_file: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise Conflict(
-                f"another annotate is at work in {lock_file.parent.parent}: wait for it, or choose another -o"
+                f"another annotate is at work in {lock_file.parent.parent}:"
+                " wait for it, or choose another -o"
             ) from error
         yield
 
 
 @contextmanager
-def _workers(
-    database: Database, blobs: Blobs, settings: Settings
-) -> Iterator[Callable[[], None]]:
-    """Run one analyser per core, each supervised by a thread. Yields a function that raises what a thread raised."""
+def _workers(database: Database, blobs: Blobs, settings: Settings) -> Iterator[Callable[[], None]]:
+    """Run one analyser per core, each supervised by a thread. Yields a function that raises what a
+    thread raised.
+    """
     stop = threading.Event()
     raised: list[BaseException] = []
     engine = Engine(
@@ -148,7 +154,9 @@ def _workers(
 
 
 class _Session:
-    """One call of annotate: hands inputs to the workers a few at a time and writes what they finish."""
+    """One call of annotate: hands inputs to the workers a few at a time and writes what they
+    finish.
+    """
 
     def __init__(
         self,
@@ -214,7 +222,9 @@ class _Session:
         return job_id
 
     def _still_good(self, known: JobView, medium: StoredMedium) -> bool:
-        """Same bytes, same options, same model and engine; and not failed by anything but the file itself."""
+        """Same bytes, same options, same model and engine; and not failed by anything but the file
+        itself.
+        """
         same = (known.sha256, known.options) == (medium.sha256, self._options)
         planned = (known.model_hash, known.engine_version)
         able = planned in ((self._able.model_hash, self._able.engine_version), (None, None))

@@ -1,4 +1,6 @@
-"""The command line: `affectline COMMAND`. Each command reads the settings, wires the parts and reports errors."""
+"""The command line: `affectline COMMAND`. Each command reads the settings, wires the parts and
+reports errors.
+"""
 
 import json
 import logging
@@ -71,15 +73,15 @@ def annotate_command(
             bars.update(files_bar, completed=now.items_done, total=now.items_total)
             bars.update(frames_bar, completed=now.frames_done, total=now.frames_total or None)
 
-        items = annotate(
-            paths, output, options=options, settings=Settings.load(), show=show
-        )
+        items = annotate(paths, output, options=options, settings=Settings.load(), show=show)
     for item in items:
         if item.state == "failed":
             typer.echo(f"{item.path}: {item.code}: {item.message}", err=True)
     done = sum(item.state == "done" for item in items)
     failed = sum(item.state == "failed" for item in items)
-    typer.echo(f"{done} of {len(items)} files annotated, {failed} failed: {output / 'items.csv'}", err=True)
+    typer.echo(
+        f"{done} of {len(items)} files annotated, {failed} failed: {output / 'items.csv'}", err=True
+    )
     if failed or not items:
         raise typer.Exit(EXIT_FAILED)
 

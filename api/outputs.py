@@ -11,10 +11,14 @@ STATE_FOLDER = ".affectline"
 ITEMS_NAME = "items"
 """`items.csv` lists all inputs: no input may be called so."""
 
-_MEDIA_SUFFIXES = frozenset(
-    ".3g2 .3gp .asf .avi .avif .bmp .flv .gif .h264 .h265 .heic .heif .hevc .jpeg .jpg .m2ts .m4v .mj2 .mjpeg .mjpg"
-    " .mkv .mov .mp4 .mpeg .mpg .mts .ogg .ogv .png .tif .tiff .ts .vob .webm .webp .wmv".split()
-)
+# fmt: off
+_MEDIA_SUFFIXES = frozenset({
+    ".3g2", ".3gp", ".asf", ".avi", ".avif", ".bmp", ".flv", ".gif", ".h264", ".h265", ".heic",
+    ".heif", ".hevc", ".jpeg", ".jpg", ".m2ts", ".m4v", ".mj2", ".mjpeg", ".mjpg", ".mkv",
+    ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogg", ".ogv", ".png", ".tif", ".tiff", ".ts",
+    ".vob", ".webm", ".webp", ".wmv",
+})
+# fmt: on
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class Input:
 
     path: Path  #: as it was given, or found below a folder that was given
     output: Path  #: relative to the output folder, without suffix
-    asked_for: bool  #: named by the caller or of a media suffix; others are skipped when they are no media
+    asked_for: bool  #: named by the caller or of a media suffix; others may be skipped
 
     def file(self, folder: Path, suffix: str) -> Path:
         """The path of an output file of this input, e.g. with suffix ".csv"."""
@@ -33,8 +37,8 @@ class Input:
 def find_inputs(paths: Iterable[Path], *, folder: Path) -> list[Input]:
     """Walk files and folders in order and name their outputs below `folder`.
 
-    Hidden files, and the output folder itself, are passed over. Equal stems keep their suffix (`a.mp4`, `a.mov`);
-    what still clashes is numbered in order.
+    Hidden files, and the output folder itself, are passed over. Equal stems keep their suffix
+    (`a.mp4`, `a.mov`); what still clashes is numbered in order.
     """
     found = [item for path in paths for item in _walk(path, folder.resolve())]
     stems = Counter(relative.with_suffix("") for _, relative, _ in found)

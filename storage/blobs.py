@@ -1,4 +1,5 @@
-"""Where media lie: one folder per job under server-made names, or a file of the caller's own for `annotate`.
+"""Where media lie: one folder per job under server-made names, or a file of the caller's own for
+`annotate`.
 
 A location is kept in `media.location`: `blob:<job id>/media` or `file:<absolute path>`.
 """

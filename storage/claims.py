@@ -1,7 +1,9 @@
-"""Who works on what: claims with leases and fences, and the commits that only the holder of a fence can make.
+"""Who works on what: claims with leases and fences, and the commits that only the holder of a fence
+can make.
 
-SQL is the only truth here. A claim raises the segment's fence and takes a lease before the work; a commit checks
-fence and job in the same transaction as its rows. So work may be done twice, but its effect is there once.
+SQL is the only truth here. A claim raises the segment's fence and takes a lease before the work; a
+commit checks fence and job in the same transaction as its rows. So work may be done twice, but its
+effect is there once.
 """
 
 import json
@@ -35,9 +37,13 @@ from storage.tables import frames, jobs, media, observations, segments
 from storage.timelines import insert_observations
 
 MAX_FAILURES = 3
-"""Times an analyser may die or raise on a segment while its supervisor lives; then the file is at fault."""
+"""Times an analyser may die or raise on a segment while its supervisor lives; then the file is at
+fault.
+"""
 MAX_LOSSES = 10
-"""Times a lease on a segment may expire; whole workers vanish for reasons that are rarely the file's."""
+"""Times a lease on a segment may expire; whole workers vanish for reasons that are rarely the
+file's.
+"""
 
 
 @dataclass(frozen=True)
@@ -218,7 +224,9 @@ def _segment_rows(job: int, plan: MediaPlan) -> list[dict[str, Any]]:
 
 
 def commit_segment(database: Database, claim: Claim, seen: SegmentObservations) -> None:
-    """Write a segment's rows, in the place of any that stand there, and count it; the last one readies finalise."""
+    """Write a segment's rows, in the place of any that stand there, and count it; the last one
+    readies finalise.
+    """
     assert claim.slice is not None
     first = claim.slice.first_frame
     last = first + len(claim.slice.pts) - 1
@@ -280,7 +288,9 @@ def hand_back(database: Database, claim: Claim) -> None:
 
 
 def report_failure(database: Database, claim: Claim, error: AffectlineError) -> None:
-    """Record why a claimed piece of work failed: try again, plan again or end the job, by the error's kind."""
+    """Record why a claimed piece of work failed: try again, plan again or end the job, by the
+    error's kind.
+    """
     if isinstance(error, LeaseLost):
         return
     if isinstance(error, PlanMismatch) and claim.kind is SegmentKind.ANALYSE:
@@ -319,7 +329,9 @@ def _fail_job(connection: Connection, job: int, error: AffectlineError) -> None:
 
 
 def _plan_again(database: Database, claim: Claim, error: PlanMismatch) -> None:
-    """Throw the plan away and let the next one decode everything as one segment; a second mismatch ends the job."""
+    """Throw the plan away and let the next one decode everything as one segment; a second mismatch
+    ends the job.
+    """
     with database.writing() as connection:
         _lock_job(connection, claim.job)
         if not connection.execute(select(segments.c.segment).where(_held(claim))).first():
@@ -348,7 +360,9 @@ def _plan_again(database: Database, claim: Claim, error: PlanMismatch) -> None:
 
 
 def free_expired_leases(database: Database) -> int:
-    """Make work whose worker fell silent claimable again; end the jobs that lost too many. Returns how many."""
+    """Make work whose worker fell silent claimable again; end the jobs that lost too many. Returns
+    how many.
+    """
     with database.writing() as connection:
         expired = connection.execute(
             update(segments)
@@ -385,8 +399,6 @@ def free_all_leases(database: Database) -> None:
     """Free every lease at once: for the owner of a private database whose last process is gone."""
     with database.writing() as connection:
         connection.execute(
-            update(segments)
-            .where(segments.c.state == SegmentState.RUNNING)
-            .values(lease_until=0.0)
+            update(segments).where(segments.c.state == SegmentState.RUNNING).values(lease_until=0.0)
         )
     free_expired_leases(database)

@@ -1,4 +1,6 @@
-"""Connections to the one SQL database, its clock and its migrations. The URL chooses SQLite or PostgreSQL."""
+"""Connections to the one SQL database, its clock and its migrations. The URL chooses SQLite or
+PostgreSQL.
+"""
 
 import fcntl
 from collections.abc import Iterator
@@ -43,7 +45,9 @@ class Database:
     """An engine with the two kinds of transactions the rest needs."""
 
     def __init__(self, url: str) -> None:
-        """Connect lazily. Raises ConfigurationError for a URL that is neither SQLite nor PostgreSQL."""
+        """Connect lazily. Raises ConfigurationError for a URL that is neither SQLite nor
+        PostgreSQL.
+        """
         self.url = url
         self.engine = _make_engine(url)
 
@@ -54,9 +58,9 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that may write; leaving by an exception rolls it back."""
-        with self.engine.connect().execution_options(affectline_writing=True) as connection:
-            with connection.begin():
-                yield connection
+        writer = self.engine.execution_options(affectline_writing=True)
+        with writer.begin() as connection:
+            yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -104,7 +108,8 @@ def _make_sqlite_engine(url: str, file: Path) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # A reader that turns writer half-way fails at once when another wrote meanwhile: writers say so first.
+        # A reader that turns writer half-way fails at once when another wrote meanwhile: writers
+        # say so first.
         writing = connection.get_execution_options().get("affectline_writing")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 

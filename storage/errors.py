@@ -1,7 +1,9 @@
-"""Every error Affectline can report, each with one stable code used in HTTP, CLI, logs and the database.
+"""Every error Affectline can report, each with one stable code used in HTTP, CLI, logs and the
+database.
 
-The first docstring line of a class is its default message. `InputError`: the caller's file or request, never retried.
-`TransientError`: retried by the engine until its counter ends. The rest: this installation needs its operator.
+The first docstring line of a class is its default message. `InputError`: the caller's file or
+request, never retried. `TransientError`: retried by the engine until its counter ends. The rest:
+this installation needs its operator.
 """
 
 from typing import ClassVar
@@ -155,7 +157,7 @@ class AnalyserOutOfMemory(TransientError):
 
 
 class PlanMismatch(TransientError):
-    """Decoding did not give the frames of the plan; the job is planned again by decoding it whole."""
+    """Decoding did not give the frames of the plan; the job is planned again."""
 
     code = "plan_mismatch"
 
@@ -180,5 +182,5 @@ def _classes(root: type[AffectlineError]) -> dict[str, type[AffectlineError]]:
 
 
 def error_from_code(code: str, message: str) -> AffectlineError:
-    """Rebuild the typed error that crossed the analyser's pipe or the database as (code, message)."""
+    """Rebuild the error that crossed the analyser's pipe or the database as (code, message)."""
     return _classes(AffectlineError).get(code, AffectlineError)(message)

@@ -25,7 +25,8 @@ _EMPTY_FACE = "," * (len(CSV_COLUMNS) - 2)
 
 
 def csv_lines(timeline: Iterable[TimelineFrame]) -> Iterator[str]:
-    """Yield the header and one line per face of each frame; a frame without a face has one with empty columns.
+    """Yield the header and one line per face of each frame; a frame without a face has one with
+    empty columns.
 
     Lines end in a line feed. Nothing in them comes from the caller, so nothing needs quoting.
     """

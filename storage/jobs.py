@@ -165,7 +165,9 @@ def _view(row: Row[Any]) -> JobView:
 
 
 def begin_delete(database: Database, job_id: str) -> int:
-    """Hide a job and end its work: from here on no worker can claim or commit for it. Returns its key."""
+    """Hide a job and end its work: from here on no worker can claim or commit for it. Returns its
+    key.
+    """
     with database.writing() as connection:
         job = connection.execute(
             update(jobs)

@@ -1,7 +1,8 @@
 """The values that flow through Affectline and into the database: plain Python, no numpy, no SQL.
 
-Units: time in whole microseconds (`_us`) from the first frame, or in a stream's own ticks (`pts`); boxes in whole
-pixels of the upright picture; scores and probabilities in ten-thousandths (0..10000).
+Units: time in whole microseconds (`_us`) from the first frame, or in a stream's own ticks (`pts`);
+boxes in whole pixels of the upright picture; scores and probabilities in ten-thousandths
+(0..10000).
 """
 
 from collections.abc import Sequence
@@ -127,7 +128,9 @@ class MediaInfo:
 
 
 def microseconds(ticks: int, time_base: Fraction) -> int:
-    """Exact time of `ticks` rounded half up to whole microseconds (integers only: no float ever touches time)."""
+    """Exact time of `ticks` rounded half up to whole microseconds (integers only: no float ever
+    touches time).
+    """
     numerator = ticks * time_base.numerator * 1_000_000
     return (2 * numerator + time_base.denominator) // (2 * time_base.denominator)
 
@@ -197,7 +200,9 @@ class FaceRow(NamedTuple):
 
 
 class SegmentObservations(NamedTuple):
-    """What one segment saw. `frames` has every looked-at frame in order; `faces` is ordered by (frame, face)."""
+    """What one segment saw. `frames` has every looked-at frame in order; `faces` is ordered by
+    (frame, face).
+    """
 
     frames: Sequence[FrameRow]
     faces: Sequence[FaceRow]

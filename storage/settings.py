@@ -1,4 +1,6 @@
-"""The settings of an installation, read from AFFECTLINE_* environment variables at entry points only."""
+"""The settings of an installation, read from AFFECTLINE_* environment variables at entry points
+only.
+"""
 
 import os
 from pathlib import Path
@@ -14,7 +16,9 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Settings(BaseSettings):
-    """One installation. Values are passed on explicitly: nothing else in the code reads the environment."""
+    """One installation. Values are passed on explicitly: nothing else in the code reads the
+    environment.
+    """
 
     model_config = SettingsConfigDict(env_prefix="AFFECTLINE_", frozen=True, extra="ignore")
 
@@ -48,7 +52,9 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, **overrides: object) -> Self:
-        """Read and check the environment; overrides win. Raises ConfigurationError naming each wrong variable."""
+        """Read and check the environment; overrides win. Raises ConfigurationError naming each
+        wrong variable.
+        """
         try:
             return cls(**overrides)  # type: ignore[arg-type]  # pydantic checks them
         except ValidationError as error:
@@ -71,6 +77,6 @@ class Settings(BaseSettings):
         """Refuse to listen beyond this machine without an API key. Raises ConfigurationError."""
         if self.host not in LOOPBACK_HOSTS and not self.api_key:
             raise ConfigurationError(
-                f"host is {self.host!r}, which other machines can reach: set AFFECTLINE_API_KEY first,"
-                " or bind to 127.0.0.1"
+                f"host is {self.host!r}, which other machines can reach: set AFFECTLINE_API_KEY"
+                " first, or bind to 127.0.0.1"
             )

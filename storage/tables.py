@@ -1,7 +1,9 @@
-"""The tables, one schema for SQLite and PostgreSQL. migrations/ brings a database to it; a test compares both.
+"""The tables, one schema for SQLite and PostgreSQL. migrations/ brings a database to it; a test
+compares both.
 
-Times of day are seconds since 1970 by the database's clock (`_at`); media times are microseconds from the first frame
-(`_us`); scores, quality and probabilities are ten-thousandths; boxes are whole pixels of the upright picture.
+Times of day are seconds since 1970 by the database's clock (`_at`); media times are microseconds
+from the first frame (`_us`); scores, quality and probabilities are ten-thousandths; boxes are whole
+pixels of the upright picture.
 """
 
 from sqlalchemy import (

@@ -1,4 +1,6 @@
-"""The rows of a timeline: written by segments, numbered into tracks by finalise, read in keyset pages."""
+"""The rows of a timeline: written by segments, numbered into tracks by finalise, read in keyset
+pages.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
-    Row,
     Table,
     bindparam,
     delete,
@@ -35,7 +36,8 @@ class TimelineFace:
     @property
     def probabilities(self) -> tuple[int, ...]:
         """Ten-thousandths, in the order of labels.EXPRESSIONS."""
-        return self.row[-len(EXPRESSIONS) :]  # the last fields of FaceRow
+        row = self.row
+        return row.angry, row.disgust, row.fear, row.happy, row.neutral, row.sad, row.surprise
 
     @property
     def emotion(self) -> str:
@@ -95,7 +97,9 @@ def _bulk_insert(
 def read_frames(
     database: Database, job: int, *, after_frame: int = -1, limit: int = PAGE_FRAMES
 ) -> list[TimelineFrame]:
-    """Read up to `limit` looked-at frames after `after_frame`, as far as the timeline is complete from its start."""
+    """Read up to `limit` looked-at frames after `after_frame`, as far as the timeline is complete
+    from its start.
+    """
     with database.reading() as connection:
         end = _complete_to(connection, job)
         query = select(frames.c.frame, frames.c.time_us).where(
@@ -111,7 +115,9 @@ def read_frames(
 
 
 def _complete_to(connection: Connection, job: int) -> int | None:
-    """First frame of the first segment that is not committed; None when all are (or before the plan)."""
+    """First frame of the first segment that is not committed; None when all are (or before the
+    plan).
+    """
     return connection.execute(
         select(func.min(segments.c.first_frame)).where(
             segments.c.job == job,
@@ -135,8 +141,9 @@ def _faces_by_frame(
     return found
 
 
-def _face(row: Row[Any]) -> TimelineFace:
-    return TimelineFace(row=FaceRow(*row[:-1]), track=row[-1])
+def _face(row: Sequence[Any]) -> TimelineFace:
+    *values, track = row
+    return TimelineFace(row=FaceRow(*values), track=track)
 
 
 def iterate_frames(database: Database, job: int) -> Iterator[TimelineFrame]:
@@ -148,7 +155,9 @@ def iterate_frames(database: Database, job: int) -> Iterator[TimelineFrame]:
 
 
 def complete_through_us(database: Database, job: int) -> int | None:
-    """Time of the last frame up to which every looked-at frame has its row; None if there is none yet."""
+    """Time of the last frame up to which every looked-at frame has its row; None if there is none
+    yet.
+    """
     with database.reading() as connection:
         end = _complete_to(connection, job)
         query = select(func.max(frames.c.time_us)).where(frames.c.job == job)
@@ -158,7 +167,9 @@ def complete_through_us(database: Database, job: int) -> int | None:
 
 
 def set_tracks(database: Database, job: int, numbered: Sequence[tuple[int, int, int]]) -> None:
-    """Write track numbers of some faces, given as (frame, face, track). Writing the same again is harmless."""
+    """Write track numbers of some faces, given as (frame, face, track). Writing the same again is
+    harmless.
+    """
     if not numbered:
         return
     statement = (

@@ -1,10 +1,11 @@
 """The Celery application: messages are hints that say "look"; SQL alone knows what there is to do.
 
-So nothing is lost with a message: no chords, no results, early acknowledgement, and the sweeper sends what got lost.
+So nothing is lost with a message: no chords, no results, early acknowledgement, and the sweeper
+sends what got lost.
 """
 
 import logging
-from collections.abc import Callable
+from typing import Protocol
 
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -45,7 +46,13 @@ def make_celery(settings: Settings) -> Celery:
     return app
 
 
-def hint_sender(settings: Settings) -> Callable[[int], None]:
+class SendHints(Protocol):
+    """Sends some hints."""
+
+    def __call__(self, count: int = 1) -> None: ...
+
+
+def hint_sender(settings: Settings) -> SendHints:
     """Make a function that sends some hints; a broker that is away is logged, never raised."""
     app = make_celery(settings)
 

@@ -16,7 +16,8 @@ from storage.errors import ModelContractError
 from storage.settings import Settings
 
 ENGINE_VERSION = "1"
-"""Raised with every change that can change a row: a job is finished by the version that planned it."""
+"""Raised with every change that can change a row: a job is finished by the version that planned it.
+"""
 
 
 class Stopping(Exception):
@@ -38,9 +39,7 @@ class Engine:
         """Renew the lease and write the progress. Raises LeaseLost, or Stopping to hand back."""
         if self.stopping():
             raise Stopping
-        claims.renew(
-            self.database, claim, frames_done=frames_done, lease_s=self.settings.lease_s
-        )
+        claims.renew(self.database, claim, frames_done=frames_done, lease_s=self.settings.lease_s)
 
     @contextmanager
     def medium(self, claim: Claim) -> Iterator[int]:
@@ -53,7 +52,7 @@ class Engine:
 
 
 def capabilities(settings: Settings) -> Capabilities:
-    """What a worker with these settings computes with. Raises ModelContractError without a model."""
+    """Tell what a worker with these settings computes with. Raises ModelContractError."""
     return Capabilities(model_hash=_file_hash(settings.model), engine_version=ENGINE_VERSION)
 
 

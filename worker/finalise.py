@@ -60,7 +60,8 @@ class Tally:
                 self._sums[index] += probability
 
     def summary(self, *, track_count: int) -> dict[str, Any]:
-        """Sum up. `share`: of the faces, those whose most probable expression it is; `mean`: mean probability.
+        """Sum up. `share`: of the faces, those whose most probable expression it is; `mean`: mean
+        probability.
 
         Both have every expression, in the order of labels.EXPRESSIONS, and are 0 without any face.
         """

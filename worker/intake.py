@@ -1,4 +1,6 @@
-"""Take a medium in: the first look, at size and first bytes only. Everything deeper is the analyser's work."""
+"""Take a medium in: the first look, at size and first bytes only. Everything deeper is the
+analyser's work.
+"""
 
 from storage.errors import EmptyFile, NoVideo, TooLarge, UnsupportedMedia
 
@@ -6,8 +8,8 @@ HEAD_BYTES = 512
 """How much of a medium `check_head` wants to see."""
 
 EXPECTED_MEDIA = (
-    "an image (JPEG, PNG, GIF, WebP, BMP, TIFF, HEIF) or a video (MP4, MOV, MKV, WebM, AVI, MPEG, TS,"
-    " FLV, OGG, WMV, H.264, H.265)"
+    "an image (JPEG, PNG, GIF, WebP, BMP, TIFF, HEIF) or a video (MP4, MOV, MKV, WebM, AVI, MPEG,"
+    " TS, FLV, OGG, WMV, H.264, H.265)"
 )
 
 # First bytes by format. Sources: the formats' own specifications, as collected by file(1).
@@ -43,7 +45,8 @@ _TS_PACKET_BYTES = (188, 192, 204)
 
 
 def check_head(head: bytes, *, size_bytes: int, max_bytes: int | None = None) -> None:
-    """Refuse what can't be an image or a video, by its first bytes (at least HEAD_BYTES, or all there are).
+    """Refuse what can't be an image or a video, by its first bytes (at least HEAD_BYTES, or all
+    there are).
 
     Raises EmptyFile, TooLarge, NoVideo (sound only) or UnsupportedMedia.
     """
@@ -55,7 +58,8 @@ def check_head(head: bytes, *, size_bytes: int, max_bytes: int | None = None) ->
         raise NoVideo(f"the file holds sound only; expected {EXPECTED_MEDIA}")
     if not _looks_like_media(head):
         raise UnsupportedMedia(
-            f"the file begins with {head[:12]!r}, which no supported format does; expected {EXPECTED_MEDIA}"
+            f"the file begins with {head[:12]!r}, which no supported format does;"
+            f" expected {EXPECTED_MEDIA}"
         )
 
 

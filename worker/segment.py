@@ -9,7 +9,8 @@ from worker.engine import Engine
 def analyse_segment(engine: Engine, analyser: Analyser, claim: Claim) -> None:
     """Observe the claimed slice and commit its rows.
 
-    Raises PlanMismatch when decoding gives other frames than planned, and what else `Analyser` raises.
+    Raises PlanMismatch when decoding gives other frames than planned, and what else `Analyser`
+    raises.
     """
     if claim.media is None or claim.slice is None:
         raise AssertionError(f"segment {claim.segment} was committed without its plan")

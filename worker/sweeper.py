@@ -1,4 +1,6 @@
-"""The sweeper: every second it mends what crashes left behind. One at a time does it; others stand by."""
+"""The sweeper: every second it mends what crashes left behind. One at a time does it; others stand
+by.
+"""
 
 import fcntl
 import logging
@@ -32,7 +34,7 @@ class Sweeper:
     send_hints: Callable[[int], None]
 
     def sweep(self) -> None:
-        """Free expired leases, send the hints that got lost, go on with removals that were cut off."""
+        """Free expired leases, send the hints that got lost, finish removals that were cut off."""
         freed = claims.free_expired_leases(self.database)
         if freed:
             logger.warning("%d leases had expired; their work is free again", freed)
@@ -42,7 +44,7 @@ class Sweeper:
         finish_removals(self.database, self.blobs)
 
     def run(self, stop: threading.Event) -> None:
-        """Sweep every TICK_S until told to stop; a database or broker that is away is waited for."""
+        """Sweep every TICK_S until told to stop; wait for a database or broker that is away."""
         while not stop.is_set():
             try:
                 with _turn(self.database, stop) as mine:

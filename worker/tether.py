@@ -16,8 +16,8 @@ _PR_SET_PDEATHSIG = 1  # Linux, prctl(2): kept over execve, not given on to chil
 def die_with_parent(parent_pid: int | None = None) -> None:
     """Have the kernel kill this process by SIGKILL when the thread that started it ends.
 
-    parent_pid: who started this process, if known; a parent that died before this call is noticed by it.
-    Elsewhere than on Linux this does nothing.
+    parent_pid: who started this process, if known; a parent that died before this call is noticed
+    by it. Elsewhere than on Linux this does nothing.
     """
     if sys.platform != "linux":
         return

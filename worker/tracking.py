@@ -1,7 +1,8 @@
 """Identities over time: faces of consecutive frames that overlap are one track.
 
-Greedy matching by intersection over union, best pair first, as in Bochinski et al., "High-Speed Tracking-by-Detection
-Without Using Image Information" (AVSS 2017), which also gives the threshold's range (0.3 to 0.5).
+Greedy matching by intersection over union, best pair first, as in Bochinski et al., "High-Speed
+Tracking-by-Detection Without Using Image Information" (AVSS 2017), which also gives the range of the
+threshold (0.3 to 0.5).
 """
 
 from dataclasses import dataclass
@@ -10,9 +11,13 @@ from storage.records import FaceRow
 from storage.timelines import TrackRow
 
 MIN_OVERLAP = 0.3
-"""Least intersection over union of a face with the last box of its track. Raising it splits fast heads."""
+"""Least intersection over union of a face with the last box of its track. Raising it splits fast
+heads.
+"""
 PATIENCE_US = 500_000
-"""A track not seen for longer has ended: half a second covers a blink of the detector, not a cut to another shot."""
+"""A track not seen for longer has ended: half a second covers a blink of the detector, not a cut to
+another shot.
+"""
 
 
 def overlap(one: FaceRow, other: FaceRow) -> float:

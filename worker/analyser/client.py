@@ -1,4 +1,6 @@
-"""Spawn, supervise and kill the analyser. The only way to look into a medium from outside worker.vision."""
+"""Spawn, supervise and kill the analyser. The only way to look into a medium from outside
+worker.vision.
+"""
 
 import os
 import resource
@@ -23,10 +25,14 @@ TICK_S = 1.0
 
 _ROOT = Path(__file__).parent.parent.parent
 _RECEIVE_BYTES = 1024 * 1024
-_ADDRESS_SPACE_FACTOR = 4  # an idle analyser maps 0.5 GB already; resident memory is the limit that counts
+_ADDRESS_SPACE_FACTOR = (
+    4  # an idle analyser maps 0.5 GB already; resident memory is the limit that counts
+)
 
 Tick = Callable[[int], None]
-"""Called every TICK_S with the frames done so far; an exception of it kills the analyser and goes on upwards."""
+"""Called every TICK_S with the frames done so far; an exception of it kills the analyser and goes
+on upwards.
+"""
 
 
 @dataclass(frozen=True)
@@ -47,9 +53,11 @@ class AnalyserLimits:
 
 
 class Analyser:
-    """One analysing child process, started when needed and again after it died. Use as a context manager.
+    """One analysing child process, started when needed and again after it died. Use as a context
+    manager.
 
-    Use it in one thread only, and in one that lives as long as it: the kernel kills the child with the thread.
+    Use it in one thread only, and in one that lives as long as it: the kernel kills the child with
+    the thread.
     """
 
     def __init__(self, limits: AnalyserLimits) -> None:
@@ -82,7 +90,9 @@ class Analyser:
         full_decode: bool,
         tick: Tick,
     ) -> MediaPlan:
-        """Plan the medium behind an open descriptor. Raises InputError for bad files, TransientError otherwise."""
+        """Plan the medium behind an open descriptor. Raises InputError for bad files,
+        TransientError otherwise.
+        """
         request = messages.plan_request(
             options, segment_target_us=segment_target_us, full_decode=full_decode
         )
@@ -97,7 +107,9 @@ class Analyser:
         piece: SegmentSlice,
         tick: Tick,
     ) -> SegmentObservations:
-        """Observe one slice of a planned medium. Raises PlanMismatch, InputError or another TransientError."""
+        """Observe one slice of a planned medium. Raises PlanMismatch, InputError or another
+        TransientError.
+        """
         request = messages.analyse_request(options, media=media, piece=piece)
         return messages.read_observations(self._ask(request, medium, tick))
 
@@ -146,7 +158,9 @@ class Analyser:
     def _supervise(
         self, process: subprocess.Popen[bytes], connection: socket.socket, tick: Tick
     ) -> Message:
-        """Wait for the answer, ticking. Raises what ends the wait: tick's errors, the limits', a lost connection."""
+        """Wait for the answer, ticking. Raises what ends the wait: tick's errors, the limits', a
+        lost connection.
+        """
         decoder = Decoder()
         watch = _Watch(self._limits)
         with selectors.DefaultSelector() as selector:
@@ -226,6 +240,8 @@ def _resident_bytes(pid: int) -> int:
 
 
 def _environment() -> dict[str, str]:
-    """The child finds this code wherever the parent was started, and nothing in the working directory shadows it."""
+    """The child finds this code wherever the parent was started, and nothing in the working
+    directory shadows it.
+    """
     search = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH", ""))))
     return {**os.environ, "PYTHONPATH": search, "PYTHONSAFEPATH": "1"}

@@ -1,7 +1,8 @@
-"""The analyser: a child process that looks into media and knows nothing else. Start it through `client.Analyser`.
+"""The analyser: a child process that looks into media and knows nothing else. Start it through
+`client.Analyser`.
 
-It gets the medium as an open descriptor with each request, answers over one socket, and holds no path to it, no
-database and no broker. When its parent ends it is killed by the kernel.
+It gets the medium as an open descriptor with each request, answers over one socket, and holds no
+path to it, no database and no broker. When its parent ends it is killed by the kernel.
 """
 
 import argparse
@@ -43,7 +44,7 @@ class _Desk:
             return messages.failure(error)
         except MemoryError as error:  # PyAV's out-of-memory error is one too
             return messages.failure(AnalyserOutOfMemory(f"out of memory: {error}"))
-        except Exception as error:  # whatever a library raises must reach the parent as a typed failure
+        except Exception as error:  # whatever a library raises must reach the parent typed
             logger.exception("the analyser could not answer")
             return messages.failure(AnalyserDied(f"unexpected {type(error).__name__}: {error}"))
 

@@ -103,7 +103,9 @@ def read_plan(answer: Message) -> MediaPlan:
 
 
 def observations_answer(seen: SegmentObservations) -> Message:
-    faces = (row._replace(quality=_NO_QUALITY) if row.quality is None else row for row in seen.faces)
+    faces = (
+        row._replace(quality=_NO_QUALITY) if row.quality is None else row for row in seen.faces
+    )
     arrays = {"frames": _flat("q", seen.frames), "faces": _flat("i", faces)}
     return Message({"say": "observations"}, arrays)
 

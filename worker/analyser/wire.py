@@ -1,7 +1,9 @@
-"""The messages between a worker and its analyser: length-prefixed JSON plus raw arrays of integers, never pickle.
+"""The messages between a worker and its analyser: length-prefixed JSON plus raw arrays of integers,
+never pickle.
 
-A message is `<json length><arrays length><json><arrays>`, both lengths uint32 little-endian. The JSON's `arrays` lists
-(name, typecode, count) of the raw arrays that follow, in order. Both ends run on one machine: native byte order.
+A message is `<json length><arrays length><json><arrays>`, both lengths uint32 little-endian. The
+JSON's `arrays` lists (name, typecode, count) of the raw arrays that follow, in order. Both ends run
+on one machine: native byte order.
 """
 
 import json
@@ -13,7 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MAX_MESSAGE_BYTES = 512 * 1024 * 1024
-"""More is refused: the analyser looks at hostile files, and its parent must not swallow what it is made to send."""
+"""More is refused: the analyser looks at hostile files, and its parent must not swallow what it is
+made to send.
+"""
 
 _LENGTHS = struct.Struct("<II")
 _TYPECODES = frozenset("qi")  # int64, int32
@@ -48,7 +52,9 @@ class Decoder:
         self._buffer += data
 
     def next_message(self) -> Message | None:
-        """Return the next whole message, None while it is incomplete. Raises WireError for nonsense."""
+        """Return the next whole message, None while it is incomplete. Raises WireError for
+        nonsense.
+        """
         if len(self._buffer) < _LENGTHS.size:
             return None
         text_bytes, raw_bytes = _LENGTHS.unpack_from(self._buffer)
@@ -96,7 +102,9 @@ def send_request(connection: socket.socket, message: Message, *, descriptor: int
 
 
 def receive_request(connection: socket.socket) -> tuple[Message, int] | None:
-    """Wait for a message with its descriptor (to be closed by the caller); None when the other end is gone."""
+    """Wait for a message with its descriptor (to be closed by the caller); None when the other end
+    is gone.
+    """
     head, descriptors, _, _ = socket.recv_fds(connection, _LENGTHS.size, 1)
     if not head:
         return None
