@@ -7,6 +7,9 @@ import logging
 import signal
 import sys
 import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
+from api.annotate import Progress, Show, annotate
 from storage.blobs import Blobs
 from storage.database import Database, migrate
 from storage.errors import AffectlineError, InputError
@@ -49,41 +53,42 @@ def annotate_command(
 
     Call it again to go on where it was stopped.
     """
-    from api.annotate import annotate
-
+    logging.getLogger().setLevel(logging.ERROR)  # what became of each file is said below
     options = JobOptions.parse({"detector": detector, "sample_fps": sample_fps})
-    console = Console(stderr=True)
-    bars = Bars(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    with bars:
-        files_bar = bars.add_task("files", total=None)
-        frames_bar = bars.add_task("frames", total=None)
-
-        def show(now: object) -> None:
-            from api.annotate import Progress
-
-            assert isinstance(now, Progress)
-            bars.update(files_bar, completed=now.items_done, total=now.items_total)
-            bars.update(frames_bar, completed=now.frames_done, total=now.frames_total or None)
-
+    with _progress_bars() as show:
         items = annotate(paths, output, options=options, settings=Settings.load(), show=show)
     for item in items:
         if item.state == "failed":
             typer.echo(f"{item.path}: {item.code}: {item.message}", err=True)
-    done = sum(item.state == "done" for item in items)
-    failed = sum(item.state == "failed" for item in items)
+    count = Counter(item.state for item in items)
     typer.echo(
-        f"{done} of {len(items)} files annotated, {failed} failed: {output / 'items.csv'}", err=True
+        f"{count['done']} of {len(items)} files annotated, {count['failed']} failed,"
+        f" {count['skipped']} skipped: {output / 'items.csv'}",
+        err=True,
     )
-    if failed or not items:
+    if count["failed"] or not items:
         raise typer.Exit(EXIT_FAILED)
+
+
+@contextmanager
+def _progress_bars() -> Iterator[Show]:
+    """Show two bars on a terminal, files and frames of the files at work; nothing elsewhere."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        files_bar = bars.add_task("files", total=None)
+        frames_bar = bars.add_task("frames", total=None)
+
+        def show(now: Progress) -> None:
+            bars.update(files_bar, completed=now.items_done, total=now.items_total)
+            bars.update(frames_bar, completed=now.frames_done, total=now.frames_total or None)
+
+        yield show
 
 
 @app.command()

@@ -8,6 +8,7 @@ effect is there once.
 
 import json
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +35,7 @@ from storage.records import (
     SegmentState,
 )
 from storage.tables import frames, jobs, media, observations, segments
-from storage.timelines import insert_observations
+from storage.timelines import TrackRow, insert_observations, replace_tracks
 
 MAX_FAILURES = 3
 """Times an analyser may die or raise on a segment while its supervisor lives; then the file is at
@@ -102,9 +103,16 @@ def claim_next(database: Database, able: Capabilities, *, lease_s: float) -> Cla
         ).one_or_none()
         if row is None:
             return None
+        # Jobs are locked before segments elsewhere: to wait here for one that is being deleted would
+        # be a deadlock.
+        queued = (
+            select(jobs.c.job)
+            .where(jobs.c.job == row.job, jobs.c.state == JobState.QUEUED)
+            .with_for_update(skip_locked=True)
+        )
         connection.execute(
             update(jobs)
-            .where(jobs.c.job == row.job, jobs.c.state == JobState.QUEUED)
+            .where(jobs.c.job == queued.scalar_subquery())
             .values(state=JobState.RUNNING, started_at=now_s())
         )
         return _claim(connection, row)
@@ -267,11 +275,14 @@ def _ready_finalise(connection: Connection, job: int) -> None:
     )
 
 
-def commit_job(database: Database, claim: Claim, *, summary: dict[str, Any]) -> None:
+def commit_job(
+    database: Database, claim: Claim, *, summary: dict[str, Any], tracks: Sequence[TrackRow] = ()
+) -> None:
     """End a job whose finalise segment is claimed: from here on its files can be exported."""
     with database.writing() as connection:
         _lock_job(connection, claim.job)
         _finish(connection, claim)
+        replace_tracks(connection, claim.job, tracks)
         connection.execute(
             update(jobs)
             .where(jobs.c.job == claim.job)

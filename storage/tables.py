@@ -57,6 +57,7 @@ jobs = Table(
     Column("started_at", Double),
     Column("finished_at", Double),
     Column("summary", JSON),
+    sqlite_autoincrement=True,  # a stale claim must never fit a later job that got the same key
 )
 
 media = Table(
@@ -89,6 +90,7 @@ segments = Table(
     Column("payload", LargeBinary),  # zlib-compressed JSON of records.SegmentSlice
     UniqueConstraint("job", "position"),
     Index(None, "state", "job", "position"),
+    sqlite_autoincrement=True,
 )
 
 frames = Table(

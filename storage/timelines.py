@@ -186,12 +186,11 @@ def set_tracks(database: Database, job: int, numbered: Sequence[tuple[int, int, 
         connection.execute(statement, values)
 
 
-def replace_tracks(database: Database, job: int, found: Sequence[TrackRow]) -> None:
+def replace_tracks(connection: Connection, job: int, found: Sequence[TrackRow]) -> None:
     """Write all tracks of a job in the place of any that stand there."""
-    with database.writing() as connection:
-        connection.execute(delete(tracks).where(tracks.c.job == job))
-        if found:
-            connection.execute(insert(tracks), [{"job": job, **t.__dict__} for t in found])
+    connection.execute(delete(tracks).where(tracks.c.job == job))
+    if found:
+        connection.execute(insert(tracks), [{"job": job, **t.__dict__} for t in found])
 
 
 def read_tracks(database: Database, job: int) -> list[TrackRow]:

@@ -31,8 +31,8 @@ def finalise_job(engine: Engine, claim: Claim) -> None:
         engine.tick(claim, 0)
         timelines.set_tracks(engine.database, claim.job, numbered)
     found = tracker.tracks()
-    timelines.replace_tracks(engine.database, claim.job, found)
-    claims.commit_job(engine.database, claim, summary=tally.summary(track_count=len(found)))
+    summary = tally.summary(track_count=len(found))
+    claims.commit_job(engine.database, claim, summary=summary, tracks=found)
 
 
 def _pages(engine: Engine, claim: Claim) -> Iterator[list[TimelineFrame]]:

@@ -1,5 +1,7 @@
 """Analyse a segment: a pure function of file, frame range, options and model, committed once."""
 
+from bisect import bisect_left
+
 from storage import claims
 from storage.claims import Claim
 from worker.analyser.client import Analyser
@@ -14,12 +16,12 @@ def analyse_segment(engine: Engine, analyser: Analyser, claim: Claim) -> None:
     """
     if claim.media is None or claim.slice is None:
         raise AssertionError(f"segment {claim.segment} was committed without its plan")
+    piece = claim.slice
+
+    def tick(frames_decoded: int) -> None:
+        looked_at = bisect_left(piece.look, piece.first_frame + frames_decoded)
+        engine.tick(claim, looked_at)
+
     with engine.medium(claim) as medium:
-        seen = analyser.analyse(
-            medium,
-            claim.options,
-            media=claim.media,
-            piece=claim.slice,
-            tick=lambda done: engine.tick(claim, done),
-        )
+        seen = analyser.analyse(medium, claim.options, media=claim.media, piece=piece, tick=tick)
     claims.commit_segment(engine.database, claim, seen)

@@ -1,7 +1,7 @@
 """The thin Celery shell: one task, and the life of a child process."""
 
 import logging
-import multiprocessing
+import mmap
 from typing import Any
 
 from celery import shared_task, signals
@@ -17,8 +17,14 @@ from worker.work import work_next
 
 logger = logging.getLogger(__name__)
 
-# Made before the fork, so that the parent can tell its children to hand their work back.
-_stopping = multiprocessing.Event()
+# Shared with the children by the fork, so that the parent can tell them to hand their work back. A
+# byte, not a multiprocessing.Event: a child killed while it holds that one's lock would hang all others.
+_stop_flag = mmap.mmap(-1, 1)
+
+
+def _stopping() -> bool:
+    return _stop_flag[0] != 0
+
 
 _child: tuple[Engine, Analyser] | None = None
 
@@ -28,11 +34,11 @@ def look() -> None:
     """Work until there is nothing to do."""
     if _child is None:
         raise AssertionError("the child process was not set up")
-    while not _stopping.is_set() and work_next(*_child):
+    while not _stopping() and work_next(*_child):
         pass
 
 
-@signals.worker_process_init.connect  # type: ignore[untyped-decorator]
+@signals.worker_process_init.connect
 def _begin(**_: Any) -> None:
     """Set up a child after its fork: sessions, connections and analysers must not cross it."""
     global _child
@@ -43,7 +49,7 @@ def _begin(**_: Any) -> None:
         blobs=Blobs(settings.blob_folder),
         settings=settings,
         able=capabilities(settings),
-        stopping=_stopping.is_set,
+        stopping=_stopping,
         wake_others=_waker(settings),
     )
     _child = engine, Analyser(AnalyserLimits.from_settings(settings))
@@ -55,7 +61,7 @@ def _waker(settings: Settings) -> Any:
     return lambda ready: send(min(ready - 1, settings.workers))
 
 
-@signals.worker_process_shutdown.connect  # type: ignore[untyped-decorator]
+@signals.worker_process_shutdown.connect
 def _end(**_: Any) -> None:
     if _child is not None:
         engine, analyser = _child
@@ -63,6 +69,6 @@ def _end(**_: Any) -> None:
         engine.database.close()
 
 
-@signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]
+@signals.worker_shutting_down.connect
 def _hand_back(**_: Any) -> None:
-    _stopping.set()
+    _stop_flag[0] = 1

@@ -1,8 +1,8 @@
 """Identities over time: faces of consecutive frames that overlap are one track.
 
-Greedy matching by intersection over union, best pair first, as in Bochinski et al., "High-Speed
-Tracking-by-Detection Without Using Image Information" (AVSS 2017), which also gives the range of the
-threshold (0.3 to 0.5).
+Greedy matching by intersection over union, best pair first, as in Bochinski et al., "High-Speed Tracking-by-
+Detection Without Using Image Information" (AVSS 2017), which also gives the range of the threshold
+(0.3 to 0.5).
 """
 
 from dataclasses import dataclass

@@ -28,7 +28,8 @@ def require_key() -> None:
     given = _given_key()
     if not given:
         raise Unauthorized()
-    if not hmac.compare_digest(given.encode(), key.encode()):
+    # WSGI carries a header's bytes as Latin-1
+    if not hmac.compare_digest(given.encode("latin-1", "replace"), key.encode()):
         raise Unauthorized("the API key is not the one of this installation")
 
 

@@ -5,7 +5,7 @@ Titles come from the errors' docstrings, and so does the page at /problems that 
 
 import logging
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any
 
 from flask import Flask, Response, request
 from pydantic import BaseModel, Field, ValidationError
@@ -19,7 +19,6 @@ from storage.errors import (
     NotFound,
     TooLarge,
     TransientError,
-    UnknownOption,
 )
 
 logger = logging.getLogger(__name__)
@@ -27,21 +26,21 @@ logger = logging.getLogger(__name__)
 PROBLEM_TYPE = "application/problem+json"
 
 
-class RouteNotFound(InputError):
+class RouteNotFound(InputError):  # noqa: N818  # named as in storage.errors
     """There is nothing at this address; /openapi.json lists what there is."""
 
     code = "route_not_found"
     http_status = 404
 
 
-class MethodNotAllowed(InputError):
+class MethodNotAllowed(InputError):  # noqa: N818  # named as in storage.errors
     """This address does not take that method; the Allow header lists those it takes."""
 
     code = "method_not_allowed"
     http_status = 405
 
 
-class ForeignOrigin(InputError):
+class ForeignOrigin(InputError):  # noqa: N818  # named as in storage.errors
     """The request comes from another site's page, which may not use this installation."""
 
     code = "foreign_origin"
@@ -54,17 +53,17 @@ class SampleMissing(NotFound):
     code = "sample_missing"
 
 
-class DatabaseUnavailable(TransientError):
+class DatabaseUnavailable(TransientError):  # noqa: N818  # named as in storage.errors
     """The database does not answer at the moment; try again in a little while."""
 
     code = "database_unavailable"
 
 
-class StorageFull(AffectlineError):
+class StorageFull(AffectlineError):  # noqa: N818  # named as in storage.errors
     """There is no room left for uploads; the operator has to make some."""
 
-    code: ClassVar[str] = "storage_full"
-    http_status: ClassVar[int] = 507
+    code = "storage_full"
+    http_status = 507
 
 
 class Problem(BaseModel):
@@ -78,9 +77,11 @@ class Problem(BaseModel):
     instance: str = Field(description="The path of the request.")
 
 
-def problem_responses(*statuses: int) -> dict[str, Any]:
+def problem_responses(*statuses: int) -> dict[str | int, Any]:
     """Describe replies of these statuses for the OpenAPI document, and all others as problems too."""
-    described = {str(status): _described(HTTPStatus(status).phrase) for status in statuses}
+    described: dict[str | int, Any] = {
+        str(status): _described(HTTPStatus(status).phrase) for status in statuses
+    }
     return {**described, "default": _described("Any other failure")}
 
 
@@ -127,15 +128,11 @@ def problem(error: AffectlineError, *, status: int | None = None) -> Response:
 
 def refuse_parameters(error: ValidationError) -> Response:
     """Raise what pydantic found wrong with path or query parameters as an error of ours."""
-    wrong = error.errors()
-    unknown = [str(item["loc"][-1]) for item in wrong if item["type"] == "extra_forbidden"]
-    if unknown:
-        raise UnknownOption(f"unknown option {unknown[0]!r}; see /openapi.json for the known ones")
     raise InvalidOption(
         "; ".join(
             f"option {'.'.join(map(str, item['loc']))} is {item['input']!r};"
             f" expected: {item['msg'].removeprefix('Input should be ')}"
-            for item in wrong
+            for item in error.errors()
         )
     )
 

@@ -1,17 +1,18 @@
 """Bytes on their way in: from the request straight into the job's folder, counted, hashed and checked as they come."""
 
+import contextlib
 import errno
 import hashlib
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import BinaryIO
 
-from flask import Request
+from flask import Request, Response
 from werkzeug.exceptions import ClientDisconnected
-from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
+from werkzeug.sansio.multipart import Data, Event, Field, File, MultipartDecoder, NeedData, State
 
 from api.http.problems import StorageFull
 from storage.blobs import Blobs
@@ -76,7 +77,7 @@ class IncomingMedium:
         )
 
 
-@contextmanager
+@contextlib.contextmanager
 def receiving(blobs: Blobs, *, max_bytes: int) -> Iterator[IncomingMedium]:
     """Make room for a new job's medium; leaving by an exception removes every trace of it."""
     job_id = new_job_id()
@@ -140,9 +141,7 @@ def read_body(request: Request) -> Iterator[bytes]:
         raise IncompleteUpload() from error
     expected = request.content_length
     if expected is not None and got < expected:  # gunicorn itself says nothing about it
-        raise IncompleteUpload(
-            f"the upload ended after {got} of {expected} bytes; send it again"
-        )
+        raise IncompleteUpload(f"the upload ended after {got} of {expected} bytes; send it again")
 
 
 def receive_form(request: Request, incoming: IncomingMedium) -> ReceivedForm:
@@ -154,22 +153,83 @@ def receive_form(request: Request, incoming: IncomingMedium) -> ReceivedForm:
         boundary.encode(), max_form_memory_size=4 * PIECE_BYTES, max_parts=MAX_FORM_PARTS
     )
     form = ReceivedForm()
-    part = ""
+    current = ""  # name of the field whose data comes; empty for the file
     try:
-        for event in _events(decoder, request):
+        for event in _form_events(decoder, read_body(request)):
             if isinstance(event, File):
-                part = ""
+                current = ""
                 _accept_file(event, form)
             elif isinstance(event, Field):
-                part = event.name or ""
-                _accept_field(part, form)
+                current = _accept_field(event, form)
+            elif isinstance(event, Data) and current:
+                _extend_field(current, event.data, form)
             elif isinstance(event, Data):
-                if part:
-                    _extend_field(part, event.data, form)
-                else:
-                    incoming.write(event.data)
+                incoming.write(event.data)
     except ValueError as error:
         raise InputError(f"the multipart body can't be read: {error}") from error
-    if not isinstance(event, Epilogue):
-        raise IncompleteUpload("the multipart body ended before its last boundary; send it again")
     return form
+
+
+def _form_events(decoder: MultipartDecoder, body: Iterator[bytes]) -> Iterator[Event]:
+    for piece in body:
+        decoder.receive_data(piece)
+        while not isinstance(event := decoder.next_event(), NeedData):
+            yield event
+    if decoder.state is not State.EPILOGUE:
+        raise IncompleteUpload("the multipart body ended before its last boundary; send it again")
+
+
+def _accept_file(part: File, form: ReceivedForm) -> None:
+    if part.name != "file":
+        raise InputError(f"the form has a file in the field {part.name!r}; {EXPECTED_UPLOAD}")
+    if form.filename is not None:
+        raise InputError("the form has more than one file; send each of them as a job of its own")
+    form.filename = part.filename
+
+
+def _accept_field(part: Field, form: ReceivedForm) -> str:
+    if not part.name:
+        raise InputError("the form has a field without a name")
+    if part.name == "file":
+        raise InputError(f"the form's field 'file' holds text, not a file; {EXPECTED_UPLOAD}")
+    if part.name in form.fields:
+        raise InvalidOption(f"option {part.name} is given more than once")
+    form.fields[part.name] = ""
+    return part.name
+
+
+def _extend_field(name: str, data: bytes, form: ReceivedForm) -> None:
+    form.fields[name] += data.decode(errors="replace")
+    if len(form.fields[name]) > MAX_FIELD_BYTES:
+        raise InvalidOption(f"option {name} is longer than {MAX_FIELD_BYTES} characters")
+
+
+def limit_patience(request: Request) -> None:
+    """Give up clients that fall silent, each of which would hold one of the server's threads for ever."""
+    connection = request.environ.get("gunicorn.socket")
+    if connection is not None:
+        connection.settimeout(PATIENCE_S)
+
+
+def drain_after(request: Request, response: Response) -> None:
+    """Read on for a while after a refusal was sent, so that a client still sending gets to see it.
+
+    Closing with unread bytes resets the connection, and the reply is lost with it (RFC 9112, section 9.6).
+    """
+    if response.status_code >= HTTPStatus.BAD_REQUEST and _has_body(request):
+        response.call_on_close(lambda: _drain(request))
+
+
+def _has_body(request: Request) -> bool:
+    return bool(request.content_length) or "Transfer-Encoding" in request.headers
+
+
+def _drain(request: Request) -> None:
+    until = time.monotonic() + DRAIN_S
+    drained = 0
+    with contextlib.suppress(ClientDisconnected, OSError):
+        while drained < DRAIN_BYTES and time.monotonic() < until:
+            piece = request.stream.read(PIECE_BYTES)
+            if not piece:
+                return
+            drained += len(piece)

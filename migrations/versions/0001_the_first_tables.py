@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("summary", sa.JSON(), nullable=True),
         sa.PrimaryKeyConstraint("job", name=op.f("pk_jobs")),
         sa.UniqueConstraint("id", name=op.f("uq_jobs_id")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "observations",
@@ -136,6 +137,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["job"], ["jobs.job"], name=op.f("fk_segments_job")),
         sa.PrimaryKeyConstraint("segment", name=op.f("pk_segments")),
         sa.UniqueConstraint("job", "position", name=op.f("uq_segments_job_position")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("segments", schema=None) as batch_op:
         batch_op.create_index(

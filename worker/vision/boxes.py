@@ -21,7 +21,9 @@ class FaceBoxes:
     def __post_init__(self) -> None:
         count = len(self.xyxy)
         if self.xyxy.shape != (count, 4) or self.scores.shape != (count,):
-            raise ValueError(f"expected (n, 4) and (n,), got {self.xyxy.shape}, {self.scores.shape}")
+            raise ValueError(
+                f"expected (n, 4) and (n,), got {self.xyxy.shape}, {self.scores.shape}"
+            )
 
     def __len__(self) -> int:
         return len(self.xyxy)

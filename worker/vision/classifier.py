@@ -38,9 +38,13 @@ class Classifier:
 
 
 def _check_contract(session: OnnxSession, model_path: Path) -> None:
-    _check_tensor(session.inputs.get("faces"), [FACE_SIZE, FACE_SIZE, 1], f"{model_path}: input 'faces'")
     _check_tensor(
-        session.outputs.get("probabilities"), [len(EXPRESSIONS)], f"{model_path}: output 'probabilities'"
+        session.inputs.get("faces"), [FACE_SIZE, FACE_SIZE, 1], f"{model_path}: input 'faces'"
+    )
+    _check_tensor(
+        session.outputs.get("probabilities"),
+        [len(EXPRESSIONS)],
+        f"{model_path}: output 'probabilities'",
     )
     stated = session.metadata.get("labels", "")
     try:

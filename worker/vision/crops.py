@@ -75,7 +75,10 @@ def _cut(luma: Luma, left: int, top: int, side: int) -> Luma:
     inside = np.ascontiguousarray(luma[y0:y1, x0:x1])
     if inside.shape == (side, side):
         return inside
-    above, before = min(max(y0 - top, 0), side - (y1 - y0)), min(max(x0 - left, 0), side - (x1 - x0))
+    above, before = (
+        min(max(y0 - top, 0), side - (y1 - y0)),
+        min(max(x0 - left, 0), side - (x1 - x0)),
+    )
     below, after = side - (y1 - y0) - above, side - (x1 - x0) - before
     bordered = cv2.copyMakeBorder(inside, above, below, before, after, cv2.BORDER_REPLICATE)
     return np.asarray(bordered, np.uint8)

@@ -15,6 +15,7 @@ from storage.errors import PlanMismatch
 from storage.records import MediaInfo, SegmentSlice, microseconds
 from worker.vision.frames import Frame
 from worker.vision.medium import DEFAULT_LIMITS, MediaLimits, Medium, Progress, open_medium
+from worker.vision.orientation import Orientation
 
 FRAMES_PER_REPORT = 4
 
@@ -36,13 +37,13 @@ def decode_segment(
     scaler = VideoReformatter()
     wanted = set(segment.look)
     last = segment.look[-1] if segment.look else segment.first_frame - 1
-    for index, picture in _planned_pictures(fd, media, segment, limits=limits):
+    for index, picture, orientation in _planned_pictures(fd, media, segment, limits=limits):
         done = index - segment.first_frame
         if done % FRAMES_PER_REPORT == 0:
             progress(done, len(segment.pts))
         if index in wanted:
             ticks = segment.pts[done] - media.first_pts
-            yield Frame(index, microseconds(ticks, media.time_base), picture, scaler)
+            yield Frame(index, microseconds(ticks, media.time_base), picture, scaler, orientation)
         if index >= last:
             break
     progress(len(segment.pts), len(segment.pts))
@@ -50,8 +51,8 @@ def decode_segment(
 
 def _planned_pictures(
     fd: int, media: MediaInfo, segment: SegmentSlice, *, limits: MediaLimits
-) -> Iterator[tuple[int, VideoFrame]]:
-    """Pair each picture of the segment with its frame index, as long as they agree with the plan."""
+) -> Iterator[tuple[int, VideoFrame, Orientation]]:
+    """Number the pictures of the segment and say how each is turned, as long as they agree with the plan."""
     with _entered(fd, segment, limits) as (medium, packets):
         position = 0
         for picture in medium.decode(packets):
@@ -63,7 +64,7 @@ def _planned_pictures(
                     continue
                 if picture.pts != expected:
                     raise _mismatch(segment, position, got=f"pts {picture.pts}")
-            yield segment.first_frame + position, picture
+            yield segment.first_frame + position, picture, medium.orientation_of(picture)
             position += 1
         if position < len(segment.pts):
             raise _mismatch(segment, position, got="the end of the file")
@@ -84,18 +85,26 @@ def _entered(
 
 
 def _enter(medium: Medium, segment: SegmentSlice) -> Iterator[Packet[VideoStream]] | None:
-    """Seek to the entries, best first, until one does not land behind its packet; None if all do.
+    """Seek to the entries, best first, until one does not land late; None if all do.
 
-    MPEG program streams above all land late, which shows by the dts of the packet that comes first.
+    MPEG program streams above all land behind the wanted packet, which shows by the packet that comes first.
     """
     for entry in segment.entries:
         if not medium.seek(entry):
             continue
         packets = medium.packets()
         first = next(packets, None)
-        if first is not None and first.dts is not None and first.dts <= entry:
+        if first is not None and _in_time(first, entry=entry, needed=segment.pts[0]):
             return chain([first], packets)
     return None
+
+
+def _in_time(first: Packet[VideoStream], *, entry: int, needed: int) -> bool:
+    """Whether decoding from this packet reaches the frame `needed` (a pts) with everything it refers to."""
+    if first.dts is not None and first.dts <= entry:
+        return True
+    # Matroska knows no dts right after a seek; a key packet shown no later than the needed frame is an entry as well.
+    return first.is_keyframe and first.pts is not None and first.pts <= needed
 
 
 def _mismatch(segment: SegmentSlice, position: int, *, got: str) -> PlanMismatch:

@@ -27,8 +27,8 @@ def complete_times(
 
     given: pts in the decoder's order, None where unknown.  durations: ticks per frame, None or 0 where unknown.
     A missing pts is its predecessor's plus the predecessor's duration (`nominal` ticks where unknown). H.264 in AVI decodes
-    with pts out of order: the times are the sorted ones. Of equal pts the later frames come one tick after; a stream whose
-    pts are mostly equal has no clock at all and is timed by `nominal`.
+    with pts out of order: the times are the sorted ones. Of equal pts the later frame comes `nominal` ticks after or half-way
+    to the next; a stream whose pts are mostly equal has no clock at all and is timed by `nominal` alone.
     """
     filled = _fill(given, durations, nominal=nominal)
     estimated = None in given
@@ -36,11 +36,20 @@ def complete_times(
     distinct = 1 + sum(a != b for a, b in pairwise(filled))
     if 2 * distinct <= len(filled):
         return FrameTimes([filled[0] + nominal * i for i in range(len(filled))], estimated=True)
-    for index in range(1, len(filled)):
-        if filled[index] <= filled[index - 1]:
-            filled[index] = filled[index - 1] + 1
-            estimated = True
-    return FrameTimes(filled, estimated)
+    return FrameTimes(*_spread(filled, estimated=estimated, nominal=nominal))
+
+
+def _spread(ascending: list[int], *, estimated: bool, nominal: int) -> tuple[list[int], bool]:
+    """Move equal times apart; says whether any time is a guess."""
+    spread = ascending[:1]
+    for index, current in enumerate(ascending[1:], start=1):
+        if current <= spread[-1]:
+            gap = nominal
+            if index + 1 < len(ascending):
+                gap = min(nominal, (ascending[index + 1] - spread[-1]) // 2)
+            current, estimated = spread[-1] + max(1, gap), True
+        spread.append(current)
+    return spread, estimated
 
 
 def _fill(

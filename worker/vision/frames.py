@@ -6,9 +6,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 from av.video.frame import VideoFrame
-from av.video.reformatter import Colorspace, ColorRange, Interpolation, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
-from worker.vision.orientation import Orientation, orientation_of
+from worker.vision.orientation import UPRIGHT, Orientation
 
 LUMA_FIRST: frozenset[str] = frozenset(
     {
@@ -60,11 +60,9 @@ class Frame:
     index: int  #: 0-based within the stream, all frames counted
     time_us: int  #: whole microseconds since the first frame
     picture: VideoFrame = field(repr=False)
-    scaler: VideoReformatter = field(repr=False)  #: shared by the frames of one decode: it keeps its tables
-
-    @cached_property
-    def orientation(self) -> Orientation:
-        return orientation_of(self.picture)
+    scaler: VideoReformatter = field(repr=False)
+    """Shared by the frames of one decode, because it keeps its tables."""
+    orientation: Orientation = UPRIGHT
 
     @property
     def width(self) -> int:
@@ -93,7 +91,7 @@ class Frame:
         if picture.format.name not in LUMA_FIRST or picture.planes[0].line_size < 0:
             picture = self._scaled(picture.width, picture.height, "gray")
         plane = picture.planes[0]
-        rows = np.frombuffer(plane, np.uint8).reshape(picture.height, plane.line_size)
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(picture.height, plane.line_size)
         return self.orientation.upright(rows[:, : picture.width])
 
     def rgb(self, max_side: int) -> npt.NDArray[np.uint8]:
@@ -105,7 +103,7 @@ class Frame:
         width, height = reduced_size(self.picture.width, self.picture.height, max_side=max_side)
         small = self._scaled(width, height, "rgb24")
         plane = small.planes[0]
-        rows = np.frombuffer(plane, np.uint8).reshape(height, plane.line_size)
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(height, plane.line_size)
         pixels = rows[:, : width * 3].reshape(height, width, 3)
         return np.ascontiguousarray(self.orientation.upright(pixels))
 

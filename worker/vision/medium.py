@@ -21,8 +21,14 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from storage.errors import CorruptMedia, EmptyFile, NoVideo, TooLarge, UnsupportedMedia
+from storage.errors import CorruptMedia, EmptyFile, InputError, NoVideo, TooLarge, UnsupportedMedia
 from worker.vision import formats
+from worker.vision.orientation import (
+    EXIF_SEARCHED_BYTES,
+    Orientation,
+    mirrored_jpeg,
+    orientation_of,
+)
 
 av.logging.set_level(None)  # a hostile file writes megabytes of complaints to stderr
 SIZE_COMPLAINT = "max pixel count"
@@ -53,6 +59,8 @@ class Medium:
     container: InputContainer
     stream: VideoStream
     limits: MediaLimits
+    mirrored: Orientation | None = None
+    """How a photograph with a mirrored EXIF orientation is turned."""
     damaged: int = field(default=0)
     """Packets that could not be decoded so far; they are skipped."""
 
@@ -74,6 +82,10 @@ class Medium:
         """Whether the format holds one picture without a clock."""
         brand = self.container.metadata.get("major_brand", "").strip()
         return formats.is_picture_format(self.format_name, brand)
+
+    def orientation_of(self, picture: VideoFrame) -> Orientation:
+        """How one of this medium's pictures is brought upright."""
+        return self.mirrored or orientation_of(picture)
 
     def packets(self) -> Iterator[Packet[VideoStream]]:
         """Read the stream's packets on from here; a file that breaks off simply ends. The last one is empty: it flushes.
@@ -154,7 +166,10 @@ def open_medium(fd: int, limits: MediaLimits = DEFAULT_LIMITS) -> Iterator[Mediu
         context.thread_type = "NONE"
         context.thread_count = 1
         context.options = {"max_pixels": str(limits.max_pixels)}
-        yield Medium(container, stream, limits)
+        mirrored = None
+        if container.format.name == "jpeg_pipe":
+            mirrored = mirrored_jpeg(os.pread(fd, EXIF_SEARCHED_BYTES, 0))
+        yield Medium(container, stream, limits, mirrored)
     finally:
         container.close()
 
@@ -189,9 +204,10 @@ def _choose_stream(container: InputContainer) -> VideoStream:
     not_video = disposition.attached_pic | disposition.timed_thumbnails
     videos = [s for s in container.streams.video if not s.disposition & not_video]
     if not videos:
-        kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
-        found = f"the file ({container.format.name}) holds {kinds} but no video stream"
-        raise NoVideo(f"{found}; expected an image or a video with pictures")
+        kinds = sorted({s.type for s in container.streams})
+        holds = f"holds {', '.join(kinds)} but no video" if kinds else "holds no stream"
+        expected = "expected an image or a video with pictures"
+        raise NoVideo(f"the file ({container.format.name}) {holds}; {expected}")
     whole = [s for s in videos if not s.disposition & disposition.dependent]
     if not whole:
         raise UnsupportedMedia("the picture is stored in tiles (HEIF grid); send it as JPEG or PNG")
@@ -204,25 +220,33 @@ def _choose_stream(container: InputContainer) -> VideoStream:
 
 
 def _decoder_name(stream: VideoStream) -> str:
-    context: Any = stream.codec_context  # None where FFmpeg has no decoder, whatever the annotation says
+    context: Any = (
+        stream.codec_context
+    )  # None where FFmpeg has no decoder, whatever the annotation says
     return context.name if context is not None else "an unknown codec"
 
 
-def undecodable(fd: int, limits: MediaLimits) -> CorruptMedia | TooLarge:
-    """Say why not one picture of a file could be decoded: too large for `limits`, or damaged.
+def undecodable(fd: int, limits: MediaLimits) -> InputError:
+    """Say why not one picture of a file could be decoded: too large for `limits`, animated WebP, or damaged.
 
-    Opens the file once more and listens to what FFmpeg logs, because its error code is the same for both.
+    Opens the file once more and listens to what FFmpeg logs, because its error code is the same for all.
     """
+    if _is_animated_webp(fd):
+        return UnsupportedMedia("the picture is an animated WebP; send it as GIF or as a video")
     av.logging.set_level(av.logging.ERROR)
     try:
         with av.logging.Capture() as logs, open_medium(fd, limits) as medium:
             next(medium.decode(medium.packets()), None)
-    except (UnsupportedMedia, CorruptMedia):
-        return CorruptMedia()
-    except TooLarge as error:
+    except InputError as error:
         return error
     finally:
         av.logging.set_level(None)
     if any(SIZE_COMPLAINT in message for _, _, message in logs):
         return picture_too_large(limits)
     return CorruptMedia()
+
+
+def _is_animated_webp(fd: int) -> bool:
+    """Read the animation flag of the extended WebP header (RFC 9649, 2.7): FFmpeg decodes stills only."""
+    head = os.pread(fd, 21, 0)
+    return head[8:16] == b"WEBPVP8X" and len(head) == 21 and bool(head[20] & 0x02)

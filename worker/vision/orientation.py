@@ -1,10 +1,19 @@
-"""How a decoded picture must be turned to stand upright."""
+"""How a decoded picture must be turned to stand upright: display matrices of videos, EXIF of photographs."""
 
+import math
+import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
+from av.sidedata.sidedata import SideData, Type
 from av.video.frame import VideoFrame
+
+EXIF_SEARCHED_BYTES = 256 * 1024
+"""EXIF is one of the first segments of a JPEG file, and a segment has at most 64 KiB."""
+ORIENTATION_TAG = 0x0112
 
 
 @dataclass(frozen=True)
@@ -24,9 +33,59 @@ class Orientation:
         return np.rot90(seen, k=self.rotation // 90)
 
 
-def orientation_of(picture: VideoFrame) -> Orientation:
-    """Read the turn that a stream's display matrix or a photograph's EXIF orientation asks for.
+UPRIGHT = Orientation(0)
 
-    FFmpeg states it in degrees counter-clockwise; angles that are no quarter turns are rounded to the next one.
+MIRRORED_EXIF: dict[int, Orientation] = {
+    2: Orientation(0, mirrored=True),
+    4: Orientation(180, mirrored=True),
+    5: Orientation(90, mirrored=True),
+    7: Orientation(270, mirrored=True),
+}
+"""EXIF 2.32, tag 274: the values FFmpeg's bare angle cannot tell from a turn."""
+
+
+def orientation_of(picture: VideoFrame) -> Orientation:
+    """Read the turn that a stream's display matrix asks for; angles that are no quarter turns go to the nearest one.
+
+    Photographs: FFmpeg turns their EXIF orientation into an angle, which is wrong for the mirrored ones: ask
+    mirrored_jpeg first.
     """
-    return Orientation(rotation=round(picture.rotation / 90) % 4 * 90)
+    try:
+        side_data = cast(Mapping[Type, SideData], picture.side_data)
+        matrix = np.frombuffer(bytes(side_data[Type.DISPLAYMATRIX]), np.int32)
+    except (KeyError, ValueError):  # PyAV 18 does not know FFmpeg 8's side data of type EXIF
+        return Orientation(_quarter_turn(picture.rotation))
+    a, b, _, c, d = matrix[:5].tolist()
+    if a * d - b * c < 0:
+        return Orientation(_quarter_turn(-math.degrees(math.atan2(-b, -a))), mirrored=True)
+    return Orientation(_quarter_turn(picture.rotation))
+
+
+def _quarter_turn(degrees: float) -> int:
+    return round(degrees / 90) % 4 * 90
+
+
+def mirrored_jpeg(head: bytes) -> Orientation | None:
+    """Read a mirrored EXIF orientation from the first EXIF_SEARCHED_BYTES of a JPEG file; None if it states none."""
+    position = 2  # behind the start-of-image marker
+    while head[position : position + 1] == b"\xff" and position + 10 <= len(head):
+        marker, length = struct.unpack_from(">BH", head, position + 1)
+        if marker == 0xE1 and head[position + 4 : position + 10] == b"Exif\0\0":
+            return MIRRORED_EXIF.get(_exif_orientation(head[position + 10 : position + 2 + length]))
+        position += 2 + length
+    return None
+
+
+def _exif_orientation(tiff: bytes) -> int:
+    """The orientation in the first directory of an EXIF block (TIFF 6.0, section 2), 1 if it states none."""
+    order = "<" if tiff[:2] == b"II" else ">"
+    try:
+        (offset,) = struct.unpack_from(order + "I", tiff, 4)
+        (count,) = struct.unpack_from(order + "H", tiff, offset)
+        for entry in range(count):
+            tag, _, _, value = struct.unpack_from(order + "HHIH", tiff, offset + 2 + 12 * entry)
+            if tag == ORIENTATION_TAG:
+                return int(value)
+    except struct.error:  # a damaged block says nothing
+        pass
+    return 1

@@ -72,7 +72,9 @@ class Pipeline:
         boxes = self._detector.detect(frame)
         if not len(boxes):
             return []
-        boxes = boxes[reading_order(pixel_boxes(boxes.xyxy, width=frame.width, height=frame.height))]
+        boxes = boxes[
+            reading_order(pixel_boxes(boxes.xyxy, width=frame.width, height=frame.height))
+        ]
         xywh = pixel_boxes(boxes.xyxy, width=frame.width, height=frame.height)
         crops = crop_faces(
             frame.luma, boxes.xyxy, self._detector.framing, limited_range=frame.limited_range

@@ -20,11 +20,12 @@ from worker.vision.medium import (
     too_many_frames,
     undecodable,
 )
-from worker.vision.orientation import orientation_of
 from worker.vision.sampling import looked_at
 
 PACKETS_ARE_NOT_FRAMES: frozenset[str] = frozenset({"h264", "hevc", "m4v", "mpegvideo", "mjpeg"})
 """Raw streams: no timestamps, and packets are whatever the parser cut."""
+NO_PTS: frozenset[str] = frozenset({"avi"})
+"""Containers that store one time per packet in decoding order: with B-frames these are not the pictures' times."""
 PACKETS_PER_REPORT = 256
 """Demuxing reads some 100,000 packets per second."""
 FRAMES_PER_REPORT = 4
@@ -84,7 +85,7 @@ def _look_at_first_picture(fd: int, limits: MediaLimits) -> MediaInfo:
 
 
 def _described(medium: Medium, first: VideoFrame) -> MediaInfo:
-    orientation = orientation_of(first)
+    orientation = medium.orientation_of(first)
     width, height = orientation.upright_size(first.width, first.height)
     time_base = medium.time_base
     return MediaInfo(
@@ -132,15 +133,21 @@ def _list_frames(
 ) -> FrameList:
     if not full_decode:
         with open_medium(fd, limits) as medium:
-            if medium.format_name not in PACKETS_ARE_NOT_FRAMES:
-                listed = _list_packets(medium, progress=progress)
-                if listed is not None:
-                    return listed
+            listed = _list_packets(medium, progress=progress) if _tells_frames(medium) else None
+        if listed is not None:
+            return listed
     with open_medium(fd, limits) as medium:
         listed = _list_pictures(medium, progress=progress)
     if not listed.pts:
         raise undecodable(fd, limits)
     return listed
+
+
+def _tells_frames(medium: Medium) -> bool:
+    """Whether the container's packets and their times are those of the pictures."""
+    if medium.format_name in PACKETS_ARE_NOT_FRAMES:
+        return False
+    return not (medium.format_name in NO_PTS and medium.stream.codec_context.has_b_frames)
 
 
 def _list_packets(medium: Medium, *, progress: Progress) -> FrameList | None:

@@ -32,7 +32,7 @@ class HaarDetector:
 
     def __init__(self) -> None:
         cv2.setNumThreads(1)
-        file = Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"
+        file = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
         self._cascade = cv2.CascadeClassifier(str(file))
         if self._cascade.empty():
             raise ConfigurationError(f"OpenCV's cascade file {file} is missing or unreadable")
@@ -51,7 +51,9 @@ class HaarDetector:
             minSize=(SMALLEST_FACE, SMALLEST_FACE),
             outputRejectLevels=True,
         )
-        passed = np.asarray(stages).reshape(-1) == self._stages  # windows that fail late are listed too
+        passed = (
+            np.asarray(stages).reshape(-1) == self._stages
+        )  # windows that fail late are listed too
         if not passed.any():
             return FaceBoxes.empty()
         xywh = np.asarray(found, np.float32).reshape(-1, 4)[passed]

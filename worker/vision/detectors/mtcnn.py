@@ -115,7 +115,7 @@ def suppressed(found: FaceBoxes, *, threshold: float, by_smaller: bool = False) 
     order = np.argsort(-found.scores, kind="stable")[:MAX_PROPOSALS]
     ordered = found[order]
     overlaps = np.triu(_overlaps(ordered.xyxy, by_smaller=by_smaller) > threshold, k=1)
-    return ordered[~overlaps.any(axis=0)]
+    return ordered[np.flatnonzero(~overlaps.any(axis=0))]
 
 
 def _overlaps(xyxy: Floats, *, by_smaller: bool) -> Floats:
@@ -125,10 +125,8 @@ def _overlaps(xyxy: Floats, *, by_smaller: bool) -> Floats:
     low = np.maximum(xyxy[:, None, :2], xyxy[None, :, :2])
     high = np.minimum(xyxy[:, None, 2:], xyxy[None, :, 2:])
     shared = np.prod(np.maximum(high - low, 0), axis=2)
-    if by_smaller:
-        whole = np.minimum(area[:, None], area[None, :])
-    else:
-        whole = area[:, None] + area[None, :] - shared
+    smaller = np.minimum(area[:, None], area[None, :])
+    whole = smaller if by_smaller else area[:, None] + area[None, :] - shared
     return np.divide(shared, whole, out=np.zeros_like(shared), where=whole > 0)
 
 

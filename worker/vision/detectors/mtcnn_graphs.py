@@ -7,6 +7,7 @@ arrays in layer order. The package itself is never imported: that would import T
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
@@ -107,9 +108,7 @@ class _Graph:
 
     def pool(self, x: str, *, size: int, same: bool) -> str:
         padding = "SAME_UPPER" if same else "VALID"
-        return self._node(
-            "MaxPool", x, kernel_shape=[size, size], strides=[2, 2], auto_pad=padding
-        )
+        return self._node("MaxPool", x, kernel_shape=[size, size], strides=[2, 2], auto_pad=padding)
 
     def flattened(self, x: str) -> str:
         """Width, height, channels: the order the original Caffe weights expect, Keras's Permute(2, 1, 3)."""
@@ -138,7 +137,7 @@ class _Graph:
         model = helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)
         return bytes(model.SerializeToString())
 
-    def _node(self, operator: str, *inputs: str, **attributes: object) -> str:
+    def _node(self, operator: str, *inputs: str, **attributes: Any) -> str:
         name = f"{operator}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
         return name

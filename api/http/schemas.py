@@ -1,0 +1,293 @@
+"""The JSON that goes out and the parameters that come in, as pydantic models: the OpenAPI document is made of them."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+
+from api.http.uploads import MAX_FILENAME_CHARACTERS
+from storage.errors import UnknownOption
+from storage.jobs import JobView
+from storage.labels import EXPRESSIONS
+from storage.records import MAX_SAMPLE_FPS, SCORE_UNIT, Detector, JobOptions, JobState, MediaInfo
+from storage.timelines import TimelineFace, TimelineFrame
+
+MICROSECONDS = 1_000_000
+LARGEST_KEY = 2**63 - 1
+"""Of the database's integers; larger numbers would make it fail."""
+
+
+DETECTOR_SCHEMA = {
+    "type": "string",
+    "enum": [*map(str, Detector)],
+    "default": str(JobOptions().detector),
+    "description": "The face detector.",
+}
+SAMPLE_FPS_SCHEMA = {
+    "type": "number",
+    "exclusiveMinimum": 0,
+    "maximum": MAX_SAMPLE_FPS,
+    "description": "Look at no more frames per second than this; without it at every frame.",
+}
+FILENAME_SCHEMA = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_FILENAME_CHARACTERS,
+    "description": "The name of the file that is the body; a form says it itself.",
+}
+
+
+class Parameters(BaseModel):
+    """The query of an address; what it does not know it refuses."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def refuse_unknown(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Raise UnknownOption naming the known ones; pydantic alone would not say which they are."""
+        for name in given:
+            if name not in cls.model_fields:
+                known = ", ".join(cls.model_fields) or "none"
+                raise UnknownOption(f"unknown option {name!r}; expected one of: {known}")
+        return given
+
+
+class NoParameters(Parameters):
+    """The query of an address that takes no options."""
+
+
+class JobPath(BaseModel):
+    id: str = Field(description="The job's id, as `POST /v1/jobs` gave it.")
+
+
+class OptionsQuery(Parameters):
+    """The options of a new job. Their values are read by JobOptions.parse, as in forms and on the command line."""
+
+    detector: Annotated[str | None, WithJsonSchema(DETECTOR_SCHEMA)] = None
+    sample_fps: Annotated[str | None, WithJsonSchema(SAMPLE_FPS_SCHEMA)] = None
+
+    def given(self) -> dict[str, str]:
+        """Return the options that were given, by name."""
+        return self.model_dump(exclude={"filename"}, exclude_none=True)
+
+
+class NewJobQuery(OptionsQuery):
+    filename: Annotated[str | None, WithJsonSchema(FILENAME_SCHEMA)] = None
+
+
+class JobsQuery(Parameters):
+    limit: int = Field(50, ge=1, le=200, description="Jobs of a page.")
+    cursor: int = Field(
+        LARGEST_KEY, ge=1, le=LARGEST_KEY, description="Where the page begins: from a `next`."
+    )
+
+
+class TimelineQuery(Parameters):
+    limit: int = Field(1000, ge=1, le=5000, description="Frames of a page.")
+    cursor: int = Field(
+        -1, ge=-1, le=LARGEST_KEY, description="Where the page begins: from a `next`."
+    )
+
+
+class OptionsReply(BaseModel):
+    detector: str
+    sample_fps: float | None
+
+
+class ErrorReply(BaseModel):
+    """Why a job failed."""
+
+    code: str
+    message: str
+
+
+class MediaReply(BaseModel):
+    """What the plan learned about the medium."""
+
+    container: str
+    codec: str
+    width: int = Field(description="Of the upright picture, in pixels.")
+    height: int
+    rotation: int = Field(description="Degrees counter-clockwise that bring it upright.")
+    frame_count: int = Field(description="Frames of the stream, looked at or not.")
+    duration_s: float = Field(description="The time of the last frame.")
+    start_offset_s: float = Field(
+        description="The first frame's time on the clock that players and sound use."
+    )
+    still: bool
+    times_estimated: bool = Field(description="The file carries no usable timestamps.")
+
+    @classmethod
+    def of(cls, info: dict[str, Any]) -> Self:
+        media = MediaInfo(**info)
+        return cls(
+            container=media.container,
+            codec=media.codec,
+            width=media.width,
+            height=media.height,
+            rotation=media.rotation,
+            frame_count=media.frame_count,
+            duration_s=media.duration_us / MICROSECONDS,
+            start_offset_s=media.start_offset_us / MICROSECONDS,
+            still=media.still,
+            times_estimated=media.times_estimated,
+        )
+
+
+class SummaryReply(BaseModel):
+    """The timeline in numbers."""
+
+    frames: int = Field(description="Looked-at frames.")
+    frames_with_face: int
+    faces: int
+    tracks: int = Field(description="Identities over time.")
+    share: dict[str, float] = Field(
+        description="By expression: the fraction of the faces that read as it most of all."
+    )
+    mean: dict[str, float] = Field(description="By expression: its mean probability.")
+
+
+class LinksReply(BaseModel):
+    self: str
+    timeline: str
+    csv: str | None = Field(description="Null until the job is done.")
+
+
+class JobReply(BaseModel):
+    """A job and how far it is."""
+
+    id: str
+    state: JobState
+    stage: str = Field(description="queued, plan, analyse, finalise, done or failed.")
+    percent: int = Field(description="0..100; 100 only when done.")
+    frames_done: int
+    frames_total: int | None = Field(description="Frames to look at; null before the plan.")
+    options: OptionsReply
+    filename: str
+    size_bytes: int
+    sha256: str
+    created_at: str = Field(description="RFC 3339, UTC.")
+    started_at: str | None
+    finished_at: str | None
+    error: ErrorReply | None
+    media: MediaReply | None = Field(description="Null before the plan.")
+    summary: SummaryReply | None = Field(description="Null until the job is done.")
+    links: LinksReply
+
+    @classmethod
+    def of(cls, job: JobView) -> Self:
+        address = f"/v1/jobs/{job.id}"
+        done = job.state is JobState.DONE
+        return cls(
+            id=job.id,
+            state=job.state,
+            stage=job.stage,
+            percent=job.percent,
+            frames_done=job.frames_done,
+            frames_total=job.frames_total,
+            options=OptionsReply(**job.options.as_json()),
+            filename=job.filename,
+            size_bytes=job.size_bytes,
+            sha256=job.sha256,
+            created_at=_rfc3339(job.created_at),
+            started_at=None if job.started_at is None else _rfc3339(job.started_at),
+            finished_at=None if job.finished_at is None else _rfc3339(job.finished_at),
+            error=_error_of(job),
+            media=MediaReply.of(job.media_info) if job.media_info else None,
+            summary=SummaryReply(**job.summary) if job.summary else None,
+            links=LinksReply(
+                self=address,
+                timeline=f"{address}/timeline",
+                csv=f"{address}/timeline.csv" if done else None,
+            ),
+        )
+
+
+def _error_of(job: JobView) -> ErrorReply | None:
+    if job.error_code is None:
+        return None
+    return ErrorReply(code=job.error_code, message=job.error_message or "")
+
+
+def _rfc3339(seconds_since_1970: float) -> str:
+    moment = datetime.fromtimestamp(seconds_since_1970, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class JobsReply(BaseModel):
+    """A page of jobs, newest first."""
+
+    jobs: list[JobReply]
+    next: str | None = Field(description="The `cursor` of the page that follows; null at the end.")
+
+
+class BoxReply(BaseModel):
+    """Where a face is, in whole pixels of the upright picture."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+class FaceReply(BaseModel):
+    face: int = Field(description="Its number in the frame, left to right, then top to bottom.")
+    track: int | None = Field(description="Its identity over time; null until the job is done.")
+    box: BoxReply
+    detection_score: float
+    quality: float | None
+    probabilities: dict[str, float] = Field(description="By expression; together about 1.")
+    emotion: str = Field(description="The most probable expression.")
+    confidence: float = Field(description="The probability of `emotion`.")
+
+    @classmethod
+    def of(cls, seen: TimelineFace) -> Self:
+        row = seen.row
+        return cls(
+            face=row.face,
+            track=seen.track,
+            box=BoxReply(x=row.x, y=row.y, width=row.width, height=row.height),
+            detection_score=row.detection_score / SCORE_UNIT,
+            quality=None if row.quality is None else row.quality / SCORE_UNIT,
+            probabilities={
+                name: value / SCORE_UNIT
+                for name, value in zip(EXPRESSIONS, seen.probabilities, strict=True)
+            },
+            emotion=seen.emotion,
+            confidence=seen.confidence / SCORE_UNIT,
+        )
+
+
+class FrameReply(BaseModel):
+    """A looked-at frame; one without a face is there too."""
+
+    frame: int = Field(description="Its number among all frames of the stream, from 0.")
+    time_s: float = Field(description="Seconds from the first frame.")
+    faces: list[FaceReply]
+
+    @classmethod
+    def of(cls, seen: TimelineFrame) -> Self:
+        return cls(
+            frame=seen.frame,
+            time_s=seen.time_us / MICROSECONDS,
+            faces=[FaceReply.of(face) for face in seen.faces],
+        )
+
+
+class TimelineReply(BaseModel):
+    """A page of a timeline, as far as it is complete."""
+
+    frames: list[FrameReply]
+    next: str | None = Field(
+        description="The `cursor` of the page that follows; it stays the same while the job has"
+        " nothing new yet, and is null when nothing will follow."
+    )
+    complete_through_s: float | None = Field(
+        description="Up to this time every looked-at frame can be read; null before the first."
+    )
+    done: bool = Field(description="The job is done: this is its final timeline.")
+
+
+class HealthReply(BaseModel):
+    status: str

@@ -1,0 +1,122 @@
+"""/v1/jobs/{id}/timeline: what was seen, in pages while it comes in, as one CSV when it is done."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
+from urllib.parse import quote
+
+from flask import Response
+from flask_openapi.blueprint import APIBlueprint
+
+from api.http.access import OPENAPI_SECURITY, require_key
+from api.http.jobs import find_job_of
+from api.http.problems import problem_responses
+from api.http.replies import json_reply
+from api.http.schemas import (
+    MICROSECONDS,
+    FrameReply,
+    JobPath,
+    NoParameters,
+    TimelineQuery,
+    TimelineReply,
+)
+from api.http.services import services
+from storage.database import Database
+from storage.errors import JobNotDone
+from storage.exports import csv_lines
+from storage.jobs import LIVE_STATES, JobView, get_job
+from storage.records import JobState
+from storage.timelines import complete_through_us, iterate_frames, read_frames
+
+CSV_PIECE_CHARACTERS = 64 * 1024
+_CSV_BODY = {"text/csv": {"schema": {"type": "string"}}}
+
+blueprint = APIBlueprint(
+    "timeline",
+    __name__,
+    url_prefix="/v1",
+    abp_tags=[{"name": "timeline", "description": "Every looked-at frame, every face"}],
+    abp_security=OPENAPI_SECURITY,
+)
+blueprint.before_request(require_key)
+
+
+@blueprint.get(
+    "/jobs/<string:id>/timeline",
+    operation_id="getTimeline",
+    responses={"200": TimelineReply, **problem_responses(400, 401, 404)},
+)
+def get_timeline(path: JobPath, query: TimelineQuery) -> Response:
+    """Read a page of a timeline, from the first committed piece on while the job runs."""
+    database = services().database
+    job = find_job_of(path)  # its state first: what comes in meanwhile only makes the page longer
+    found = read_frames(database, job.job, after_frame=query.cursor, limit=query.limit + 1)
+    complete_us = complete_through_us(database, job.job)
+    find_job_of(path)  # a deletion that began meanwhile would have left holes
+    page = found[: query.limit]
+    last = page[-1].frame if page else query.cursor
+    more = len(found) > query.limit or job.state in LIVE_STATES
+    return json_reply(
+        TimelineReply(
+            frames=[FrameReply.of(frame) for frame in page],
+            next=str(last) if more else None,
+            complete_through_s=None if complete_us is None else complete_us / MICROSECONDS,
+            done=job.state is JobState.DONE,
+        )
+    )
+
+
+@blueprint.get(
+    "/jobs/<string:id>/timeline.csv",
+    operation_id="getTimelineCsv",
+    responses={
+        "200": {"description": "The whole timeline", "content": _CSV_BODY},
+        **problem_responses(400, 401, 404, 409),
+    },
+)
+def get_timeline_csv(path: JobPath, query: NoParameters) -> Response:
+    """Download the whole timeline of a job that is done."""
+    job = find_job_of(path)
+    _check_done(job)
+    lines = _whole_csv(services().database, job)
+    reply = Response(_in_pieces(lines), content_type="text/csv; charset=utf-8")
+    reply.headers["Content-Disposition"] = attachment(csv_name(job.filename))
+    reply.headers["Cache-Control"] = "no-store"
+    return reply
+
+
+def _check_done(job: JobView) -> None:
+    if job.state is JobState.FAILED:
+        raise JobNotDone(f"the job failed ({job.error_code}): {job.error_message}")
+    if job.state is not JobState.DONE:
+        raise JobNotDone()
+
+
+def _whole_csv(database: Database, job: JobView) -> Iterator[str]:
+    """Yield the lines of the CSV. Raises NotFound instead of ending if the job was deleted meanwhile."""
+    yield from csv_lines(iterate_frames(database, job.job))
+    get_job(database, job.id)  # rows go only after the job itself is hidden
+
+
+def _in_pieces(lines: Iterable[str]) -> Iterator[bytes]:
+    piece: list[str] = []
+    length = 0
+    for line in lines:
+        piece.append(line)
+        length += len(line)
+        if length >= CSV_PIECE_CHARACTERS:
+            yield "".join(piece).encode()
+            piece, length = [], 0
+    yield "".join(piece).encode()
+
+
+def csv_name(filename: str) -> str:
+    """Return a file name for the CSV of an upload: its last part, with another suffix, hidden on no system."""
+    last = filename.replace("\\", "/").rpartition("/")[2]
+    stem = PurePosixPath(last).stem.strip(" .")
+    return f"{stem or 'timeline'}.csv"
+
+
+def attachment(name: str) -> str:
+    """Return a Content-Disposition for a download, in ASCII and in full (RFC 6266)."""
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_. ()") else "_" for c in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
