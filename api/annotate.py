@@ -82,8 +82,7 @@ def annotate(
     Raises Conflict while another annotate works in the same folder.
     """
     inputs = find_inputs(paths, folder=folder)
-    state = folder / STATE_FOLDER
-    state.mkdir(parents=True, exist_ok=True)
+    state = _make_state_folder(folder)
     with _only_one(state / "lock"):
         database = Database(f"sqlite:///{state.resolve() / 'affectline.sqlite'}")
         try:
@@ -97,6 +96,18 @@ def annotate(
             database.close()
     _write_atomically(folder / f"{ITEMS_NAME}.csv", _item_lines(items))
     return items
+
+
+def _make_state_folder(folder: Path) -> Path:
+    state = folder / STATE_FOLDER
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        (state / "lock").touch()
+    except OSError as error:
+        raise PathNotFound(
+            f"the output folder {folder} can't be written to: {error.strerror}"
+        ) from error
+    return state
 
 
 @contextmanager
@@ -213,6 +224,8 @@ class _Session:
     def _job_for(self, given: Input) -> str:
         medium = _medium(given.path)
         known = jobs.find_job(self._database, medium.location)
+        if known is not None and known.id in self._open.values():
+            return known.id  # the same file was given twice
         if known is not None and self._still_good(known, medium):
             return known.id
         if known is not None:
@@ -245,7 +258,7 @@ class _Session:
 
     def _end(self, index: int, item: Item) -> None:
         self._items[index] = item
-        if item.state != "done":  # files of an earlier call would belie items.csv
+        if item.state == "failed":  # files of an earlier call would belie items.csv
             for suffix in (".csv", ".json"):
                 with suppress(FileNotFoundError):
                     self._inputs[index].file(self._folder, suffix).unlink()
@@ -254,7 +267,11 @@ class _Session:
 def _medium(path: Path) -> StoredMedium:
     """Look at a file's size and first bytes. Raises InputError."""
     try:
+        if path.exists() and not path.is_file():  # to read a pipe would wait for ever
+            raise PathNotFound(f"{path} is not a file")
         size_bytes = path.stat().st_size
+        if printable(path.resolve()) != str(path.resolve()):
+            raise InputError("the path is not valid UTF-8; rename the file or its folder")
         with path.open("rb") as file:
             check_head(file.read(HEAD_BYTES), size_bytes=size_bytes)
         digest = sha256_of(path)
@@ -265,14 +282,19 @@ def _medium(path: Path) -> StoredMedium:
     )
 
 
+def printable(path: Path) -> str:
+    """The path as text; bytes of it that are not UTF-8 as escapes."""
+    return str(path).encode(errors="backslashreplace").decode()
+
+
 def _refused(given: Input, error: AffectlineError) -> Item:
     state = "failed" if given.asked_for else "skipped"
-    return Item(path=str(given.path), state=state, code=error.code, message=error.message)
+    return Item(path=printable(given.path), state=state, code=error.code, message=error.message)
 
 
 def _failed(given: Input, view: JobView) -> Item:
     return Item(
-        path=str(given.path),
+        path=printable(given.path),
         sha256=view.sha256,
         code=view.error_code or "",
         message=view.error_message or "",
@@ -282,7 +304,7 @@ def _failed(given: Input, view: JobView) -> Item:
 def _done(given: Input, view: JobView) -> Item:
     summary, media = view.summary or {}, MediaInfo(**(view.media_info or {}))
     return Item(
-        path=str(given.path),
+        path=printable(given.path),
         sha256=view.sha256,
         state="done",
         frames=summary["frames"],

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from kombu.utils.url import maybe_sanitize_url
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
@@ -25,6 +26,7 @@ from storage.errors import AffectlineError, InputError
 from storage.records import JobOptions
 from storage.settings import Settings
 from storage.version import VERSION
+from worker.engine import capabilities
 
 app = typer.Typer(
     name="affectline",
@@ -118,6 +120,7 @@ def worker() -> None:
 
     settings = Settings.load()
     celery = make_celery(settings)
+    capabilities(settings)  # without its model every task would fail
     celery.worker_main(["worker", "--loglevel=WARNING", "--without-gossip", "--without-mingle"])
 
 
@@ -152,6 +155,7 @@ def config() -> None:
     settings = Settings.load()
     values = settings.model_dump(mode="json")
     values["database_url"] = Database(settings.resolved_database_url).engine.url.render_as_string()
+    values["broker_url"] = maybe_sanitize_url(settings.broker_url)
     values["api_key"] = "(set)" if settings.api_key else ""
     typer.echo(json.dumps(values, indent=2))
 

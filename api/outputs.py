@@ -4,12 +4,15 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 STATE_FOLDER = ".affectline"
 """Where `annotate` keeps its database, below the output folder."""
 ITEMS_NAME = "items"
 """`items.csv` lists all inputs: no input may be called so."""
+
+_OUTPUT_SUFFIXES = (".csv", ".json")
 
 # fmt: off
 _MEDIA_SUFFIXES = frozenset({
@@ -37,21 +40,25 @@ class Input:
 def find_inputs(paths: Iterable[Path], *, folder: Path) -> list[Input]:
     """Walk files and folders in order and name their outputs below `folder`.
 
-    Hidden files, and the output folder itself, are passed over. Equal stems keep their suffix
+    Hidden files and the output folder are passed over; of an input folder that is the output folder
+    too, the files of earlier calls are. Equal stems keep their suffix
     (`a.mp4`, `a.mov`); what still clashes is numbered in order.
     """
     found = [item for path in paths for item in _walk(path, folder.resolve())]
     stems = Counter(relative.with_suffix("") for _, relative, _ in found)
-    taken: Counter[Path] = Counter()
+    taken = {Path(ITEMS_NAME)}
     inputs = []
     for path, relative, asked_for in found:
         stem = relative.with_suffix("")
-        output = relative if stems[stem] > 1 or stem == Path(ITEMS_NAME) else stem
-        taken[output] += 1
-        if taken[output] > 1:
-            output = output.with_name(f"{output.name}-{taken[output]}")
+        output = _free_name(relative if stems[stem] > 1 or stem in taken else stem, taken)
+        taken.add(output)
         inputs.append(Input(path=path, output=output, asked_for=asked_for))
     return inputs
+
+
+def _free_name(wanted: Path, taken: set[Path]) -> Path:
+    numbered = (wanted.with_name(f"{wanted.name}-{number}") for number in count(2))
+    return next(name for name in chain([wanted], numbered) if name not in taken)
 
 
 def _walk(path: Path, excluded: Path) -> Iterator[tuple[Path, Path, bool]]:
@@ -59,6 +66,7 @@ def _walk(path: Path, excluded: Path) -> Iterator[tuple[Path, Path, bool]]:
     if not path.is_dir():
         yield path, Path(path.name), True
         return
+    passed_over = _OUTPUT_SUFFIXES if path.resolve() == excluded else ()
     for parent, folders, files in os.walk(path):
         folders[:] = sorted(
             name
@@ -66,7 +74,7 @@ def _walk(path: Path, excluded: Path) -> Iterator[tuple[Path, Path, bool]]:
             if not name.startswith(".") and (Path(parent) / name).resolve() != excluded
         )
         for name in sorted(files):
-            if not name.startswith("."):
+            if not name.startswith(".") and not name.endswith(passed_over):
                 found = Path(parent) / name
                 known = found.suffix.lower() in _MEDIA_SUFFIXES
                 yield found, found.relative_to(path), known

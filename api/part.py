@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ _HEALTHY_AFTER_S = 30.0
 """A part that ran this long starts anew with the shortest pause."""
 _TROUBLE = re.compile(r"\b(ERROR|CRITICAL|FATAL)\b|^\w*(Error|Exception): ")
 _LINES_AT_ONCE = 5
+_STOP_TICK_S = 0.05
 
 
 class Part:
@@ -73,7 +75,7 @@ class Part:
     @property
     def pause_s(self) -> float:
         """How long to wait before the next start."""
-        return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(self.failures - 1, 10))
+        return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(self.failures - 1, 10))
 
     def ask_to_stop(self) -> None:
         """Ask the leading process to end; it knows how to end its own children."""
@@ -113,3 +115,17 @@ class Part:
         shutil.copyfile(self.log, self.log.with_suffix(".log.1"))
         os.truncate(self.log, 0)
         self._read_bytes = 0
+
+
+def stop_all(parts: list[Part], *, patience_s: float, hurry: Callable[[], bool]) -> None:
+    """Ask the parts to stop; kill those that still run after `patience_s`, or all at once in a hurry."""
+    for part in parts:
+        part.ask_to_stop()
+    give_up_s = time.monotonic() + patience_s
+    while any(part.is_running for part in parts):
+        for part in parts:
+            part.reap(time.monotonic())
+        if time.monotonic() > give_up_s or hurry():
+            for part in parts:
+                part.kill()
+        time.sleep(_STOP_TICK_S)

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from api import broker
-from api.part import Part
+from api.part import Part, stop_all
 from storage.database import Database, migrate
 from storage.errors import ConfigurationError, Conflict
 from storage.settings import Settings
@@ -33,7 +33,7 @@ _UNREADABLE_AFTER = 3
 """A broker that ends this often in a row without an answer gets a fresh folder."""
 
 
-class AlreadyRunning(Conflict):
+class AlreadyRunning(Conflict):  # named as in storage.errors
     """Affectline already runs on this data folder."""
 
     code = "already_running"
@@ -164,24 +164,12 @@ class Supervisor:
             say("stopping (once more to kill at once)")
         users = [part for part in self._parts if part.name != "broker"]
         brokers = [part for part in self._parts if part.name == "broker"]
-        self._stop_parts(users, _STOP_PATIENCE_S)
-        self._stop_parts(brokers, _BROKER_STOP_PATIENCE_S)
+        stop_all(users, patience_s=_STOP_PATIENCE_S, hurry=lambda: self._stop.count > 1)
+        stop_all(brokers, patience_s=_BROKER_STOP_PATIENCE_S, hurry=lambda: self._stop.count > 1)
         if self._broker_folder is not None:
             broker.remove_socket_folder(self._broker_folder)
         if self._stop.count:
             say("stopped")
-
-    def _stop_parts(self, parts: list[Part], patience_s: float) -> None:
-        for part in parts:
-            part.ask_to_stop()
-        give_up_s = time.monotonic() + patience_s
-        while any(part.is_running for part in parts):
-            for part in parts:
-                part.reap(time.monotonic())
-            if time.monotonic() > give_up_s or self._stop.count > 1:
-                for part in parts:
-                    part.kill()
-            time.sleep(_TICK_S / 2)
 
 
 def say(line: str) -> None:

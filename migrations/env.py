@@ -1,5 +1,4 @@
-"""Alembic's entry: runs on the connection that storage.database.migrate hands over under its lock.
-"""
+"""Alembic's entry: runs on the connection that storage.database.migrate hands over under its lock."""
 
 from alembic import context
 

@@ -41,7 +41,12 @@ def make_celery(settings: Settings) -> Celery:
         broker_connection_max_retries=None,
         accept_content=["json"],
         task_serializer="json",
-        broker_transport_options={"socket_connect_timeout": 2, "socket_timeout": 10},
+        broker_transport_options={
+            "socket_connect_timeout": 2,
+            "socket_timeout": 10,
+            # One try: else whoever sends a hint while the broker is away waits 7 s for its failure.
+            **{"max_retries": 1, "interval_start": 0},
+        },
     )
     return app
 
@@ -68,5 +73,9 @@ def hint_sender(settings: Settings) -> SendHints:
 
 def queue_length(app: Celery) -> int:
     """Count the hints that wait in the broker. Raises OperationalError when it is away."""
-    with app.connection_for_read() as connection, connection.channel() as channel:
-        return int(channel.queue_declare(QUEUE, passive=False).message_count)
+    with app.connection_for_read() as connection:
+        try:
+            with connection.channel() as channel:
+                return int(channel.queue_declare(QUEUE, passive=False).message_count)
+        except (*connection.connection_errors, *connection.channel_errors) as error:
+            raise OperationalError(f"the broker can't be reached: {error}") from error

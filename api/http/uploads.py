@@ -7,10 +7,12 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from flask import Request, Response
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.sansio.multipart import Data, Event, Field, File, MultipartDecoder, NeedData, State
 
@@ -36,6 +38,10 @@ EXPECTED_UPLOAD = (
     "expected a multipart form with the field 'file', or the file's bytes as the body with the"
     " query parameter 'filename'"
 )
+
+
+_BODY_BREAKS_OFF = (ClientDisconnected, ParseException, OSError)
+"""Raised by reading on: a cut chunk, a reset, silence."""
 
 
 class IncomingMedium:
@@ -137,7 +143,7 @@ def read_body(request: Request) -> Iterator[bytes]:
         while piece := request.stream.read(PIECE_BYTES):
             got += len(piece)
             yield piece
-    except (ClientDisconnected, OSError) as error:  # a cut chunk, a reset, silence
+    except _BODY_BREAKS_OFF as error:
         raise IncompleteUpload() from error
     expected = request.content_length
     if expected is not None and got < expected:  # gunicorn itself says nothing about it
@@ -217,19 +223,19 @@ def drain_after(request: Request, response: Response) -> None:
     Closing with unread bytes resets the connection, and the reply is lost with it (RFC 9112, section 9.6).
     """
     if response.status_code >= HTTPStatus.BAD_REQUEST and _has_body(request):
-        response.call_on_close(lambda: _drain(request))
+        response.call_on_close(partial(_drain, request.stream))  # the request itself is over then
 
 
 def _has_body(request: Request) -> bool:
     return bool(request.content_length) or "Transfer-Encoding" in request.headers
 
 
-def _drain(request: Request) -> None:
+def _drain(body: IO[bytes]) -> None:
     until = time.monotonic() + DRAIN_S
     drained = 0
-    with contextlib.suppress(ClientDisconnected, OSError):
+    with contextlib.suppress(*_BODY_BREAKS_OFF):
         while drained < DRAIN_BYTES and time.monotonic() < until:
-            piece = request.stream.read(PIECE_BYTES)
+            piece = body.read(PIECE_BYTES)
             if not piece:
                 return
             drained += len(piece)

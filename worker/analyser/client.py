@@ -142,6 +142,9 @@ class Analyser:
                     env=_environment(),
                     start_new_session=True,  # a Ctrl-C is for the supervisor
                 )
+            ours.settimeout(
+                self._limits.patience_s
+            )  # a stopped child would block a long request for ever
             self._connection = ours
         return self._process, self._connection
 
@@ -174,7 +177,7 @@ class Analyser:
                 while (message := decoder.next_message()) is not None:
                     if message.header.get("say") != "progress":
                         return message
-                    watch.saw(int(message.header["done"]))
+                    watch.saw(messages.frames_done(message))
                 if watch.until_tick_s() <= 0:
                     watch.check(process.pid)
                     tick(watch.done)
@@ -244,4 +247,6 @@ def _environment() -> dict[str, str]:
     directory shadows it.
     """
     search = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH", ""))))
-    return {**os.environ, "PYTHONPATH": search, "PYTHONSAFEPATH": "1"}
+    # onnxruntime 1.32 writes a device id to the home folder and reports to Microsoft unless told not to.
+    quiet = {"ORT_DISABLE_TELEMETRY": "1"}
+    return {**os.environ, "PYTHONPATH": search, "PYTHONSAFEPATH": "1", **quiet}

@@ -54,13 +54,21 @@ def progress(done: int, total: int) -> Message:
     return Message({"say": "progress", "done": done, "total": total})
 
 
+def frames_done(report: Message) -> int:
+    """Read back a progress message. Raises WireError for anything else."""
+    done = report.header.get("done")
+    if not isinstance(done, int):
+        raise WireError(f"not a progress: {done!r} frames done")
+    return done
+
+
 def failure(error: AffectlineError) -> Message:
     return Message({"say": "failure", "code": error.code, "message": error.message})
 
 
 def raised(answer: Message) -> AffectlineError:
     """Rebuild the error of a failure message."""
-    return error_from_code(str(answer.header["code"]), str(answer.header["message"]))
+    return error_from_code(str(answer.header.get("code")), str(answer.header.get("message")))
 
 
 def plan_answer(plan: MediaPlan) -> Message:

@@ -88,7 +88,7 @@ def _decode(text: bytes, raw: bytes) -> Message:
                 raise WireError(f"array {name!r} ends early")
             arrays[name] = values
             offset += size
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise WireError(f"not a message: {error}") from error
     return Message(header, arrays)
 

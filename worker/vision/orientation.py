@@ -1,14 +1,10 @@
 """How a decoded picture must be turned to stand upright: display matrices of videos, EXIF of photographs."""
 
-import math
 import struct
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
-from av.sidedata.sidedata import SideData, Type
 from av.video.frame import VideoFrame
 
 EXIF_SEARCHED_BYTES = 256 * 1024
@@ -47,22 +43,11 @@ MIRRORED_EXIF: dict[int, Orientation] = {
 def orientation_of(picture: VideoFrame) -> Orientation:
     """Read the turn that a stream's display matrix asks for; angles that are no quarter turns go to the nearest one.
 
-    Photographs: FFmpeg turns their EXIF orientation into an angle, which is wrong for the mirrored ones: ask
-    mirrored_jpeg first.
+    FFmpeg reduces mirrored orientations to a wrong angle: ask mirrored_jpeg about photographs first. Mirrored display
+    matrices of videos stay wrong, because reading `side_data`, where the matrix lies, is not safe: PyAV 18.1 frees the
+    metadata of side data twice and takes the process down (a PNG with EXIF and an ICC profile does it).
     """
-    try:
-        side_data = cast(Mapping[Type, SideData], picture.side_data)
-        matrix = np.frombuffer(bytes(side_data[Type.DISPLAYMATRIX]), np.int32)
-    except (KeyError, ValueError):  # PyAV 18 does not know FFmpeg 8's side data of type EXIF
-        return Orientation(_quarter_turn(picture.rotation))
-    a, b, _, c, d = matrix[:5].tolist()
-    if a * d - b * c < 0:
-        return Orientation(_quarter_turn(-math.degrees(math.atan2(-b, -a))), mirrored=True)
-    return Orientation(_quarter_turn(picture.rotation))
-
-
-def _quarter_turn(degrees: float) -> int:
-    return round(degrees / 90) % 4 * 90
+    return Orientation(round(picture.rotation / 90) % 4 * 90)
 
 
 def mirrored_jpeg(head: bytes) -> Orientation | None:

@@ -22,8 +22,9 @@ from worker.vision.medium import (
 )
 from worker.vision.sampling import looked_at
 
-PACKETS_ARE_NOT_FRAMES: frozenset[str] = frozenset({"h264", "hevc", "m4v", "mpegvideo", "mjpeg"})
-"""Raw streams: no timestamps, and packets are whatever the parser cut."""
+DECODED_TO_PLAN: frozenset[str] = frozenset({"h264", "hevc", "m4v", "mpegvideo", "mjpeg", "mpeg"})
+"""Raw streams have no timestamps, and packets are whatever the parser cut. Program streams (`mpeg`) seek badly: about one
+segment in five gives frames half a period off."""
 NO_PTS: frozenset[str] = frozenset({"avi"})
 """Containers that store one time per packet in decoding order: with B-frames these are not the pictures' times."""
 PACKETS_PER_REPORT = 256
@@ -145,7 +146,7 @@ def _list_frames(
 
 def _tells_frames(medium: Medium) -> bool:
     """Whether the container's packets and their times are those of the pictures."""
-    if medium.format_name in PACKETS_ARE_NOT_FRAMES:
+    if medium.format_name in DECODED_TO_PLAN:
         return False
     return not (medium.format_name in NO_PTS and medium.stream.codec_context.has_b_frames)
 

@@ -68,13 +68,18 @@ def output_network() -> bytes:
     return graph.serialised()
 
 
-def _load_weights(name: str) -> Weights:
+def weights_folder() -> Path:
+    """Where the installed mtcnn package keeps its weights. Raises ConfigurationError if it is not installed."""
     spec = importlib.util.find_spec("mtcnn")  # finds a top-level package without importing it
     for folder in (spec.submodule_search_locations or []) if spec else []:
-        file = Path(folder) / "assets" / "weights" / f"{name}.lz4"
-        if file.is_file():
-            return list(joblib.load(file))
-    raise ConfigurationError(f"the weights {name}.lz4 of the mtcnn package are not installed")
+        weights = Path(folder) / "assets" / "weights"
+        if weights.is_dir():
+            return weights
+    raise ConfigurationError("the package mtcnn, which carries the weights, is not installed")
+
+
+def _load_weights(name: str) -> Weights:
+    return list(joblib.load(weights_folder() / f"{name}.lz4"))
 
 
 class _Graph:

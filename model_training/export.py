@@ -1,0 +1,172 @@
+"""Turn a trained model into the ONNX file that serving loads.
+
+python -m model_training.export --model RUN/best.keras --out FILE.onnx [--test TEST.npz]
+
+The file carries its contract in its metadata (see contract.py) and how it came about: recipe,
+version, data, accuracy. It is written only if ONNX Runtime and Keras agree to within 1e-4 on the
+same faces. --test writes the score over that data into the metadata, beside the validation score of
+the run.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from model_training.commands import run_command
+from model_training.contract import INPUT_NAME, OUTPUT_NAME, as_input, contract_metadata
+from model_training.datasets import read_faces
+from model_training.evaluate import evaluate
+from model_training.faces import FACE_SIZE
+from model_training.runs import RunMeta, best_epoch, read_history, read_meta
+from storage.errors import InputError
+from worker.vision.classifier import Classifier
+
+OPSET = 17
+MAX_PARITY_DIFFERENCE = 1e-4
+PARITY_FACES = 64
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    options = parse_arguments(arguments)
+    return run_command(lambda: export_command(options))
+
+
+def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = argparse.ArgumentParser(prog="model_training.export", description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="the best.keras of a run")
+    parser.add_argument("--out", type=Path, required=True, help="ONNX file to write")
+    parser.add_argument("--test", type=Path, help="data whose score goes into the metadata")
+    return parser.parse_args(arguments)
+
+
+def export_command(options: argparse.Namespace) -> None:
+    """Convert, check parity, describe and write; print what came out."""
+    network = load_network(options.model)
+    meta = read_meta(options.model.parent)
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / "draft.onnx"
+        model = convert(network, draft)
+        set_metadata(model, {**contract_metadata(), **history_metadata(meta, options.model.parent)})
+        onnx.save(model, draft)
+        difference = measure_parity(network, Classifier(draft))
+        if options.test is not None:
+            set_metadata(model, {"test": json.dumps(score(Classifier(draft), options.test))})
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(model, options.out)
+    size = options.out.stat().st_size
+    print(f"{options.out}: {size} bytes, differs from Keras by at most {difference:.1e}")
+
+
+def load_network(path: Path) -> keras.Model:
+    """Return the trained Keras model of a file."""
+    if not path.is_file():
+        raise InputError(f"{path}: expected a .keras file of model_training.train, found no file")
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except (ValueError, OSError, KeyError) as error:
+        raise InputError(
+            f"{path}: expected a .keras file, got: {str(error).splitlines()[0]}"
+        ) from None
+
+
+def convert(network: keras.Model, draft: Path) -> onnx.ModelProto:
+    """Return the network as an ONNX graph with the contract's names, for any number of faces.
+
+    draft: a file that may be written on the way.
+    """
+    network(as_input(parity_faces()[:1]))  # Keras exports no model that was never called
+    with warnings.catch_warnings():
+        # Keras asks numpy for `np.object` to see whether it must put it back for tf2onnx.
+        warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
+        network.export(draft, format="onnx", opset_version=OPSET, verbose=False)
+    model = onnx.load(draft)
+    graph = model.graph
+    for value, name in ((graph.input[0], INPUT_NAME), (graph.output[0], OUTPUT_NAME)):
+        _rename(graph, old=value.name, new=name)
+        value.type.tensor_type.shape.dim[0].dim_param = "n"
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _rename(graph: onnx.GraphProto, *, old: str, new: str) -> None:
+    """Rename a value wherever the graph speaks of it."""
+    for value in (*graph.input, *graph.output):
+        if value.name == old:
+            value.name = new
+    for node in graph.node:
+        node.input[:] = [new if name == old else name for name in node.input]
+        node.output[:] = [new if name == old else name for name in node.output]
+
+
+def set_metadata(model: onnx.ModelProto, metadata: dict[str, str]) -> None:
+    """Add to or overwrite the metadata of a model."""
+    kept = {entry.key: entry.value for entry in model.metadata_props}
+    onnx.helper.set_model_props(model, {**kept, **metadata})
+
+
+def history_metadata(meta: RunMeta, folder: Path) -> dict[str, str]:
+    """Return how the model came about, as strings; what has parts is JSON."""
+    history = read_history(folder)
+    best = best_epoch(history)
+    data = {"training": meta["training"], "validation": meta["validation"]}
+    validation = {
+        "data": meta["validation"]["source"],
+        "n": meta["validation"]["n"],
+        "accuracy": round(history["val_accuracy"][best], 4),
+        "epoch": best + 1,
+    }
+    return {
+        "recipe": meta["recipe"],
+        "settings": json.dumps(meta["settings"]),
+        "seed": str(meta["seed"]),
+        "version": f"{meta['recipe']}-{meta['started'][:10]}",
+        "data": json.dumps(data),
+        "accuracy": json.dumps(validation),
+        "libraries": json.dumps(meta["libraries"]),
+        "meaning": "apparent facial expression, not feelings",
+    }
+
+
+def measure_parity(network: keras.Model, classifier: Classifier) -> float:
+    """Return the largest difference between Keras and ONNX Runtime over faces of noise.
+
+    Raises InputError if it is above MAX_PARITY_DIFFERENCE.
+    """
+    faces = as_input(parity_faces())
+    expected = np.asarray(network(faces, training=False))
+    difference = float(np.abs(expected - classifier.probabilities(faces)).max())
+    if not difference <= MAX_PARITY_DIFFERENCE:
+        raise InputError(
+            f"expected Keras and ONNX Runtime to agree to within {MAX_PARITY_DIFFERENCE}, they "
+            f"differ by {difference:.1e}; nothing was written"
+        )
+    return difference
+
+
+def parity_faces() -> npt.NDArray[np.uint8]:
+    """Return pictures (64, 48, 48) from flat to noisy: small and large values for every layer."""
+    rng = np.random.default_rng(0)
+    contrast = np.linspace(0, 255, PARITY_FACES)[:, None, None]
+    noise = rng.random((PARITY_FACES, FACE_SIZE, FACE_SIZE)) * contrast
+    return noise.astype(np.uint8)
+
+
+def score(classifier: Classifier, data: Path) -> dict[str, object]:
+    """Return the score of a model over test data, briefly."""
+    faces = read_faces(data, split="validation")
+    report = evaluate(faces, classifier.probabilities(as_input(faces.images)), seed=1)
+    return {"data": data.name, **{key: report[key] for key in ("n", "accuracy", "macro_f1", "ece")}}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""The files a training run leaves in its folder, and how they are read back."""
+
+import argparse
+import csv
+import json
+import platform
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypedDict
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from model_training.faces import FaceSet
+from model_training.recipes import Recipe
+from storage.errors import InputError
+
+BEST_MODEL = "best.keras"
+HISTORY = "history.csv"
+META = "meta.json"
+CURVES = "curves.png"
+
+
+class PartMeta(TypedDict):
+    """One part of the data of a run."""
+
+    source: str
+    """File name, without its folder."""
+    n: int
+    """Images used."""
+    classes: dict[str, int]
+    """Images per expression."""
+
+
+class RunMeta(TypedDict):
+    """What a run was, known when it begins."""
+
+    recipe: str
+    settings: dict[str, dict[str, float]]
+    """The recipe's numbers: augmentation and schedule."""
+    seed: int
+    started: str
+    """UTC, ISO 8601."""
+    training: PartMeta
+    validation: PartMeta
+    libraries: dict[str, str]
+    """Versions by name."""
+
+
+def describe_run(
+    recipe: Recipe, training: FaceSet, validation: FaceSet, *, options: argparse.Namespace
+) -> RunMeta:
+    """Return what is known of a run before its first epoch."""
+    cut = f"{options.data.name}, cut off by duplicate group"
+    source = options.validation.name if options.validation else cut
+    return {
+        "recipe": recipe.name,
+        "settings": {
+            "augmentation": asdict(recipe.augmentation),
+            "schedule": asdict(recipe.schedule),
+        },
+        "seed": options.seed,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "training": _describe_part(options.data.name, training),
+        "validation": _describe_part(source, validation),
+        "libraries": {
+            "python": platform.python_version(),
+            "keras": keras.__version__,
+            "tensorflow": tf.__version__,
+            "numpy": np.__version__,
+        },
+    }
+
+
+def _describe_part(source: str, faces: FaceSet) -> PartMeta:
+    return {"source": source, "n": len(faces), "classes": faces.class_counts()}
+
+
+def write_meta(folder: Path, meta: RunMeta) -> None:
+    """Write meta.json into the folder of a run."""
+    (folder / META).write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
+
+
+def read_meta(folder: Path) -> RunMeta:
+    """Return the meta.json of a run; raise InputError if it has none."""
+    path = folder / META
+    try:
+        meta: RunMeta = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: expected the {META} that model_training.train writes, got: {error}"
+        ) from None
+    return meta
+
+
+def read_history(folder: Path) -> dict[str, list[float]]:
+    """Return the columns of history.csv by name, one number per epoch."""
+    path = folder / HISTORY
+    if not path.is_file():
+        raise InputError(f"{path}: expected the {HISTORY} that model_training.train writes")
+    with path.open(newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    return {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else ())}
+
+
+def best_epoch(history: dict[str, list[float]]) -> int:
+    """Return the index of the epoch with the lowest validation loss: the one in best.keras."""
+    return int(np.argmin(history["val_loss"]))

@@ -1,0 +1,133 @@
+"""Train a recipe: python -m model_training.train --recipe seed --data TRAIN.npz --out runs/NAME
+
+Leaves in the output folder: best.keras (the lowest validation loss so far, written on every
+improvement), history.csv (one line per epoch), curves.png, meta.json (what was trained, on what,
+with which versions). A first look: add --epochs 1. The same seed on the same machine gives the
+same model.
+"""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from model_training.augmentation import training_batches, validation_batches
+from model_training.commands import run_command
+from model_training.datasets import read_faces
+from model_training.faces import FaceSet, cut_validation
+from model_training.plots import plot_history
+from model_training.recipes import RECIPES, Recipe, Schedule
+from model_training.runs import BEST_MODEL, CURVES, HISTORY, describe_run, read_history, write_meta
+from storage.errors import InputError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    options = parse_arguments(arguments)
+    return run_command(lambda: train_command(options))
+
+
+def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = argparse.ArgumentParser(prog="model_training.train", description=__doc__)
+    parser.add_argument("--recipe", default="seed", help=f"one of: {', '.join(RECIPES)}")
+    parser.add_argument("--data", type=Path, required=True, help="npz, csv, class folders")
+    parser.add_argument("--validation", type=Path, help="default: a tenth of the training data")
+    parser.add_argument("--out", type=Path, required=True, help="folder of this run")
+    parser.add_argument("--epochs", type=int, help="at most so many (default: the recipe's)")
+    parser.add_argument("--batch-size", type=int, help="faces per step (default: the recipe's)")
+    parser.add_argument("--seed", type=int, default=1, help="of all that is random (default: 1)")
+    return parser.parse_args(arguments)
+
+
+def train_command(options: argparse.Namespace) -> None:
+    """Read the data, train, and leave the run's files."""
+    recipe = choose_recipe(options)
+    training, validation = read_parts(
+        options.data, options.validation, schedule=recipe.schedule, seed=options.seed
+    )
+    options.out.mkdir(parents=True, exist_ok=True)
+    meta = describe_run(recipe, training, validation, options=options)
+    write_meta(options.out, meta)
+    print(f"training on {len(training)} faces, validating on {len(validation)}", flush=True)
+    train(recipe, training, validation, out=options.out, seed=options.seed)
+    plot_history(read_history(options.out), options.out / CURVES)
+
+
+def choose_recipe(options: argparse.Namespace) -> Recipe:
+    """Return the named recipe with what the command line changes."""
+    if options.recipe not in RECIPES:
+        raise InputError(f"--recipe: expected one of {', '.join(RECIPES)}, got '{options.recipe}'")
+    recipe = RECIPES[options.recipe]
+    schedule = recipe.schedule
+    for name in ("epochs", "batch_size"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise InputError(f"--{name.replace('_', '-')}: expected 1 or more, got {value}")
+        if value is not None:
+            schedule = replace(schedule, **{name: value})
+    return replace(recipe, schedule=schedule)
+
+
+def read_parts(
+    data: Path, validation: Path | None, *, schedule: Schedule, seed: int
+) -> tuple[FaceSet, FaceSet]:
+    """Return training and validation faces; without a validation file these are cut off those."""
+    training = read_faces(data, split="training")
+    if validation is not None:
+        return training, read_faces(validation, split="validation")
+    parts = cut_validation(training, fraction=schedule.validation_fraction, seed=seed)
+    if not len(parts[1]):
+        raise InputError(
+            f"{data}: expected enough images to hold a tenth back for validation, got "
+            f"{len(training)}; give more, or name validation data with --validation"
+        )
+    return parts
+
+
+def train(
+    recipe: Recipe, training: FaceSet, validation: FaceSet, *, out: Path, seed: int
+) -> keras.Model:
+    """Train a recipe's network and return it with the weights of its best epoch."""
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+    schedule = recipe.schedule
+    network = recipe.build()
+    network.compile(
+        optimizer=keras.optimizers.Adam(schedule.learning_rate),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    network.fit(
+        training_batches(training, recipe.augmentation, batch_size=schedule.batch_size, seed=seed),
+        validation_data=validation_batches(validation, batch_size=256),
+        epochs=schedule.epochs,
+        callbacks=build_callbacks(schedule, out),
+        verbose=1 if sys.stdout.isatty() else 2,  # a bar for people, a line per epoch for logs
+        shuffle=False,  # the batches are shuffled already; Keras warns if asked to do it again
+    )
+    return network
+
+
+def build_callbacks(schedule: Schedule, out: Path) -> list[keras.callbacks.Callback]:
+    """Return what watches the validation loss, and the log of epochs."""
+    callbacks = keras.callbacks
+    return [
+        callbacks.ModelCheckpoint(out / BEST_MODEL, monitor="val_loss", save_best_only=True),
+        callbacks.ReduceLROnPlateau(
+            monitor="val_loss",
+            factor=schedule.plateau_factor,
+            patience=schedule.plateau_patience,
+        ),
+        callbacks.EarlyStopping(
+            monitor="val_loss", patience=schedule.stop_patience, restore_best_weights=True
+        ),
+        callbacks.CSVLogger(out / HISTORY),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,339 @@
+"""annotate: files in, CSV out, by the whole engine in this process."""
+
+import csv
+import json
+import os
+import threading
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from api.annotate import Item, Progress, annotate
+from storage import jobs
+from storage.errors import Conflict, ModelContractError, PathNotFound
+from storage.exports import CSV_COLUMNS
+from storage.records import Detector, JobOptions
+from storage.settings import Settings
+from tests.vision.made_media import Recipe, moving_pictures, write_video
+from tests.worker.clips import SEGMENT_TARGET_S, write_clip
+
+SETTINGS = Settings.load(workers=1, segment_target_s=SEGMENT_TARGET_S)
+FEW = JobOptions(sample_fps=4)
+
+Annotate = Callable[..., list[Item]]
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A talking head of 40 frames."""
+    return write_clip(tmp_path_factory.mktemp("clip") / "talk.mp4", frames=40)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def run(*paths: Path, out: Path, options: JobOptions = FEW, settings: Settings = SETTINGS):
+    return annotate(list(paths), out, options=options, settings=settings, show=lambda now: None)
+
+
+def rows(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def all_files(folder: Path) -> dict[str, bytes]:
+    """Name and bytes of everything in a folder but the hidden state."""
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in files
+        if ".affectline" not in file.parts
+    }
+
+
+@pytest.fixture(scope="module")
+def annotated(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Path:
+    """The output folder of a clip and a video without any face, every frame looked at."""
+    folder = tmp_path_factory.mktemp("annotated")
+    plain = write_video(folder / "plain.mp4", moving_pictures(5), Recipe())
+    run(clip, plain, out=folder / "out", options=JobOptions())
+    return folder / "out"
+
+
+def test_every_frame_has_its_row_with_its_exact_time(annotated: Path) -> None:
+    found = rows(annotated / "talk.csv")
+
+    assert list(found[0]) == list(CSV_COLUMNS)
+    times = {int(row["frame"]): row["time_s"] for row in found}
+    assert times == {frame: f"{frame * 0.04:.6f}" for frame in range(40)}
+    assert {row["track"] for row in found if row["face"]} == {"0"}
+
+
+def test_faceless_frames_keep_their_place(annotated: Path) -> None:
+    found = rows(annotated / "plain.csv")
+
+    assert [(row["frame"], row["time_s"], row["face"]) for row in found] == [
+        (str(frame), f"{frame * 0.04:.6f}", "") for frame in range(5)
+    ]
+
+
+def test_the_json_says_where_the_numbers_come_from(annotated: Path, clip: Path) -> None:
+    facts = json.loads((annotated / "talk.json").read_text())
+
+    assert facts["file"] == "talk.mp4"
+    assert facts["size_bytes"] == clip.stat().st_size
+    assert facts["media"]["frame_count"] == facts["counts"]["frames"] == 40
+    assert (facts["media"]["width"], facts["media"]["height"]) == (176, 144)
+    assert facts["options"] == {"detector": "mtcnn", "sample_fps": None}
+    assert len(facts["model_sha256"]) == len(facts["sha256"]) == 64
+    assert {"affectline", "engine", "av", "onnxruntime"} <= set(facts["versions"])
+
+
+def test_the_list_of_items_has_a_row_for_each_in_order(annotated: Path) -> None:
+    found = rows(annotated / "items.csv")
+
+    assert [Path(row["path"]).name for row in found] == ["talk.mp4", "plain.mp4"]
+    assert [(row["state"], row["code"], row["frames"], row["seconds"]) for row in found] == [
+        ("done", "", "40", "1.560000"),
+        ("done", "", "5", "0.160000"),
+    ]
+    assert found[1]["frames_with_face"] == "0"
+
+
+def test_two_runs_write_the_same_bytes(clip: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        run(clip, out=tmp_path / name)
+
+    files = all_files(tmp_path / "one")
+    assert set(files) == {"talk.csv", "talk.json", "items.csv"}
+    assert all_files(tmp_path / "two") == files
+
+
+def test_any_number_of_workers_writes_the_same_bytes(
+    clip: Path, tmp_path: Path, annotated: Path
+) -> None:
+    settings = SETTINGS.model_copy(update={"workers": 3, "segment_target_s": 0.01})
+
+    run(clip, out=tmp_path, options=JobOptions(), settings=settings)
+
+    assert (tmp_path / "talk.csv").read_bytes() == (annotated / "talk.csv").read_bytes()
+
+
+def test_a_second_call_does_not_look_again(clip: Path, out: Path) -> None:
+    run(clip, out=out)
+    before = all_files(out)
+    (out / "talk.csv").unlink()
+    broken = SETTINGS.model_copy(update={"analyser_memory_bytes": 1})
+
+    items = run(clip, out=out, settings=broken)
+
+    assert [item.state for item in items] == ["done"]
+    assert all_files(out) == before
+
+
+def test_other_options_look_again(clip: Path, out: Path) -> None:
+    run(clip, out=out, options=FEW)
+    few = (out / "talk.csv").read_bytes()
+
+    run(clip, out=out, options=JobOptions(detector=Detector.HAAR, sample_fps=2))
+
+    assert (out / "talk.csv").read_bytes() != few
+    assert json.loads((out / "talk.json").read_text())["options"]["detector"] == "haar"
+
+
+def test_a_changed_file_is_looked_at_again(clip: Path, tmp_path: Path, out: Path) -> None:
+    file = write_video(tmp_path / "a.mp4", moving_pictures(5), Recipe())
+    run(file, out=out)
+
+    write_video(file, moving_pictures(9), Recipe())
+    items = run(file, out=out, options=JobOptions())
+
+    assert items[0].frames == 9
+
+
+def write_bad_files(folder: Path) -> dict[str, str]:
+    """Write files that can't be annotated. Returns name -> code."""
+    contents = {
+        "empty.mp4": (b"", "empty_file"),
+        "text.mp4": (b"Dear diary, no pictures today.", "unsupported_media"),
+        "sound.mp4": (b"ID3" + bytes(600), "no_video"),
+        "broken.png": (b"\x89PNG\r\n\x1a\n" + bytes(600), "corrupt_media"),
+    }
+    for name, (content, _) in contents.items():
+        (folder / name).write_bytes(content)
+    return {name: code for name, (_, code) in contents.items()}
+
+
+def test_bad_files_end_with_a_code_and_do_not_disturb_the_others(
+    clip: Path, tmp_path: Path, out: Path
+) -> None:
+    codes = write_bad_files(tmp_path) | {"missing.mp4": "path_not_found"}
+
+    items = run(*(tmp_path / name for name in codes), clip, out=out)
+
+    assert [item.code for item in items] == [*codes.values(), ""]
+    assert all(item.message for item in items[:-1])
+    listed = rows(out / "items.csv")
+    assert [row["state"] for row in listed] == ["failed"] * len(codes) + ["done"]
+    assert set(all_files(out)) == {"talk.csv", "talk.json", "items.csv"}
+
+
+def test_what_is_no_medium_in_a_folder_is_skipped(tmp_path: Path, out: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("about the clips")
+    write_video(folder / "a.mp4", moving_pictures(3), Recipe())
+
+    items = run(folder, out=out)
+
+    assert [(item.state, item.code) for item in items] == [
+        ("done", ""),
+        ("skipped", "unsupported_media"),
+    ]
+
+
+def test_a_skipped_file_costs_nobody_a_file_of_that_name(tmp_path: Path, out: Path) -> None:
+    """Symptom: a folder with notes.txt removed the caller's own notes.csv from the output folder."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    out.mkdir()
+    (folder / "notes.txt").write_text("about the clips")
+    (out / "notes.csv").write_text("mine")
+
+    run(folder, out=out)
+
+    assert (out / "notes.csv").read_text() == "mine"
+
+
+def test_files_of_an_earlier_call_go_when_the_file_turns_bad(tmp_path: Path, out: Path) -> None:
+    file = write_video(tmp_path / "a.mp4", moving_pictures(3), Recipe())
+    run(file, out=out)
+
+    file.write_bytes(b"")
+    run(file, out=out)
+
+    assert set(all_files(out)) == {"items.csv"}
+
+
+def test_the_same_file_given_twice_is_listed_twice(clip: Path, out: Path) -> None:
+    items = run(clip, clip, out=out)
+
+    assert [item.state for item in items] == ["done", "done"]
+    assert (out / "talk.mp4.csv").read_bytes() == (out / "talk.mp4-2.csv").read_bytes()
+
+
+def test_a_bad_file_given_many_times_fails_each_time(tmp_path: Path, out: Path) -> None:
+    """Symptom: the second one removed the job of the first, and the whole call ended with job_not_found."""
+    file = tmp_path / "broken.png"
+    file.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(600))
+
+    items = run(*[file] * 12, out=out)
+
+    assert [item.code for item in items] == ["corrupt_media"] * 12
+
+
+def test_names_are_no_formulas_in_the_list_of_items(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = '=HYPERLINK(1),"x"\n.mp4'
+    write_video(tmp_path / "a.mp4", moving_pictures(2), Recipe()).rename(tmp_path / name)
+
+    run(Path(name), out=out)
+
+    assert [row["path"] for row in rows(out / "items.csv")] == [f"'{name}"]
+    assert (out / '=HYPERLINK(1),"x"\n.csv').exists()
+
+
+def test_a_name_that_is_no_text_ends_with_a_code(tmp_path: Path, out: Path) -> None:
+    """Symptom: one such name of an old archive ended the whole call with UnicodeEncodeError."""
+    file = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.mp4"))
+    write_video(tmp_path / "a.mp4", moving_pictures(2), Recipe()).rename(file)
+
+    items = run(file, out=out)
+
+    assert [item.code for item in items] == ["invalid_input"]
+    assert rows(out / "items.csv")[0]["path"].endswith("caf\\udce9.mp4")
+
+
+@pytest.mark.timeout(60)
+def test_a_pipe_is_not_waited_for(tmp_path: Path, out: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "loop.mp4").symlink_to("loop.mp4")
+
+    items = run(tmp_path, out=out)
+
+    assert [item.code for item in items] == ["path_not_found"] * 2
+
+
+def test_no_input_at_all_is_an_empty_list(tmp_path: Path, out: Path) -> None:
+    (tmp_path / "in").mkdir()
+
+    assert run(tmp_path / "in", out=out) == []
+    assert rows(out / "items.csv") == []
+
+
+def test_a_still_image_is_a_timeline_of_one_frame(tmp_path: Path, out: Path) -> None:
+    file = write_video(
+        tmp_path / "a.png", moving_pictures(1), Recipe("png", "image2", pixel_format="rgb24")
+    )
+
+    items = run(file, out=out)
+
+    assert [(item.state, item.frames, item.seconds) for item in items] == [("done", 1, "0.000000")]
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_of_the_call(tmp_path: Path, clip: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(PathNotFound, match="can't be written to"):
+        run(clip, out=tmp_path / "file" / "out")
+
+
+def test_a_missing_model_is_an_error_of_the_installation(clip: Path, out: Path) -> None:
+    settings = SETTINGS.model_copy(update={"model": Path("/nowhere.onnx")})
+
+    with pytest.raises(ModelContractError, match=r"nowhere\.onnx"):
+        run(clip, out=out, settings=settings)
+
+
+def test_a_second_annotate_in_the_same_folder_is_refused(clip: Path, out: Path) -> None:
+    refused: list[Conflict] = []
+
+    def try_another(_now: Progress) -> None:
+        if not refused:
+            with pytest.raises(Conflict, match="another annotate is at work") as caught:
+                run(clip, out=out)
+            refused.append(caught.value)
+
+    items = annotate([clip], out, options=FEW, settings=SETTINGS, show=try_another)
+
+    assert refused
+    assert [item.state for item in items] == ["done"]
+
+
+def test_progress_is_shown_up_to_the_end(clip: Path, out: Path) -> None:
+    shown: list[Progress] = []
+
+    annotate([clip], out, options=FEW, settings=SETTINGS, show=shown.append)
+
+    assert (shown[-1].items_done, shown[-1].items_total) == (1, 1)
+    assert all(one.items_done <= other.items_done for one, other in pairwise(shown))
+
+
+def test_an_error_of_a_worker_thread_reaches_the_caller(
+    clip: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(*_: object) -> jobs.JobView:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("api.annotate.work_next", break_down)
+
+    with pytest.raises(ZeroDivisionError):
+        run(clip, out=out)
+
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("worker-")]

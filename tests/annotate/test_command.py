@@ -1,0 +1,218 @@
+"""`affectline annotate` as its callers meet it: exit status, stderr, kills and Ctrl-C."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.annotate.test_annotate import all_files, write_bad_files
+from tests.waiting import wait_until
+from tests.worker.clips import SEGMENT_TARGET_S, write_clip
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A talking head of 120 frames in twelve segments: seconds of work."""
+    return write_clip(tmp_path_factory.mktemp("clip") / "talk.mp4", frames=120, scale=2)
+
+
+def environment(**variables: str) -> dict[str, str]:
+    return {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "AFFECTLINE_WORKERS": "2",
+        "AFFECTLINE_SEGMENT_TARGET_S": str(SEGMENT_TARGET_S),
+        **variables,
+    }
+
+
+def call(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "api.cli", *map(str, arguments)],
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@contextmanager
+def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """A command at work, with its output in a pipe; killed at the latest when the block is left."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "api.cli", *map(str, arguments)],
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def segment_rows(out: Path) -> dict[int, tuple[str, int]]:
+    """Position of each segment -> (state, fence), as the state folder has them now."""
+    file = out / ".affectline" / "affectline.sqlite"
+    if not file.exists():
+        return {}
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+        try:
+            found = connection.execute("SELECT position, state, fence FROM segments").fetchall()
+        except sqlite3.OperationalError:  # the tables are being made
+            return {}
+    return {position: (state, fence) for position, state, fence in found}
+
+
+def wait_until_some_are_done(out: Path) -> None:
+    def some() -> bool:
+        return sum(state == "done" for state, _ in segment_rows(out).values()) >= 4
+
+    wait_until(some, "some segments are committed", patience_s=60)
+
+
+def descendants(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def gone(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    return True
+
+
+def test_a_killed_annotate_goes_on_where_it_was(clip: Path, tmp_path: Path) -> None:
+    call("annotate", clip, "-o", tmp_path / "undisturbed")
+    out = tmp_path / "killed"
+    with started("annotate", clip, "-o", out) as process:
+        wait_until_some_are_done(out)
+        children = descendants(process)
+        process.kill()
+    wait_until(lambda: all(map(gone, children)), "the analysers died too", patience_s=10)
+    before = segment_rows(out)
+
+    again = call("annotate", clip, "-o", out)
+
+    done = {position for position, (state, _) in before.items() if state == "done"}
+    after = segment_rows(out)
+    assert again.returncode == 0, again.stderr
+    assert len(done) >= 4
+    assert any(state != "done" for state, _ in before.values())
+    assert {after[position] for position in done} == {("done", 1)}
+    assert all_files(out) == all_files(tmp_path / "undisturbed")
+
+
+def test_ctrl_c_leaves_no_process_behind(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with started("annotate", clip, "-o", out) as process:
+        wait_until_some_are_done(out)
+        children = descendants(process)
+
+        process.send_signal(signal.SIGINT)
+
+        _, errors = process.communicate(timeout=15)
+    assert process.returncode not in (0, -signal.SIGKILL)
+    assert "Traceback" not in errors
+    assert children and all(map(gone, children))
+    assert "running" not in {state for state, _ in segment_rows(out).values()}
+
+
+def test_good_files_end_with_status_0_and_one_line(tmp_path: Path, clip: Path) -> None:
+    done = call("annotate", clip, "-o", tmp_path, "--sample-fps", "1")
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.startswith("1 of 1 files annotated, 0 failed")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_bad_file_ends_with_status_1_and_its_line(tmp_path: Path) -> None:
+    codes = write_bad_files(tmp_path)
+
+    done = call("annotate", *(tmp_path / name for name in codes), "-o", tmp_path / "out")
+
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    lines = done.stderr.splitlines()
+    for line, (name, code) in zip(lines, codes.items(), strict=False):
+        assert line.startswith(f"{tmp_path / name}: {code}: ")
+    assert lines[-1].startswith("0 of 4 files annotated, 4 failed")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--detector", "yolo"], "invalid_option"),
+        (["--sample-fps", "many"], "invalid_option"),
+        (["-o", "/dev/null/out"], "path_not_found"),
+    ],
+    ids=["detector", "sample_fps", "output folder"],
+)
+def test_a_wrong_call_ends_with_status_2_and_its_code(
+    tmp_path: Path, clip: Path, arguments: list[str], code: str
+) -> None:
+    done = call("annotate", clip, "-o", tmp_path, *arguments)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"affectline: {code}: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_wrong_setting_ends_with_status_1_and_its_name(tmp_path: Path, clip: Path) -> None:
+    done = call("annotate", clip, "-o", tmp_path, AFFECTLINE_WORKERS="none")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("affectline: configuration: wrong settings: AFFECTLINE_WORKERS:")
+
+
+def test_config_shows_no_secret(tmp_path: Path) -> None:
+    done = call(
+        "config",
+        AFFECTLINE_DATA=str(tmp_path),
+        AFFECTLINE_API_KEY="hush1",
+        AFFECTLINE_BROKER_URL="redis://user:hush2@broker:6379/0",
+        AFFECTLINE_DATABASE_URL="postgresql+psycopg://user:hush3@db/affectline",
+    )
+
+    values = json.loads(done.stdout)
+    assert values["api_key"] == "(set)"
+    assert "broker:6379" in values["broker_url"]
+    assert "hush" not in done.stdout
+
+
+def test_a_worker_without_a_broker_says_what_to_set(tmp_path: Path) -> None:
+    done = call("worker", AFFECTLINE_DATA=str(tmp_path))
+
+    assert done.returncode == 1
+    assert "AFFECTLINE_BROKER_URL" in done.stderr
+
+
+def test_a_worker_without_its_model_does_not_start(tmp_path: Path) -> None:
+    """Symptom: it started, and every task in it failed."""
+    done = call(
+        "worker",
+        AFFECTLINE_DATA=str(tmp_path),
+        AFFECTLINE_BROKER_URL="redis://127.0.0.1:1/0",
+        AFFECTLINE_MODEL=str(tmp_path / "none.onnx"),
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("affectline: model_contract: ")
+
+
+def test_the_database_is_upgraded_by_hand(tmp_path: Path) -> None:
+    for _ in range(2):
+        done = call("db", "upgrade", AFFECTLINE_DATA=str(tmp_path))
+        assert (done.returncode, done.stderr) == (0, "")
+
+    assert (tmp_path / "affectline.sqlite").exists()

@@ -1,0 +1,181 @@
+"""Jobs as the workers would leave them, made through the same storage functions with a made-up timeline."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from storage.blobs import Blobs
+from storage.claims import (
+    Capabilities,
+    Claim,
+    claim_next,
+    commit_job,
+    commit_plan,
+    commit_segment,
+    report_failure,
+)
+from storage.database import Database
+from storage.errors import CorruptMedia
+from storage.jobs import JobView, StoredMedium, create_job, get_job, new_job_id
+from storage.labels import EXPRESSIONS
+from storage.records import (
+    FaceRow,
+    FrameRow,
+    JobOptions,
+    MediaInfo,
+    MediaPlan,
+    SegmentObservations,
+    SegmentSlice,
+)
+from storage.timelines import set_tracks
+
+ABLE = Capabilities(model_hash="0" * 64, engine_version="test")
+FRAME_US = 40_000
+
+STILL = MediaInfo(
+    container="png_pipe",
+    codec="png",
+    width=640,
+    height=480,
+    rotation=0,
+    frame_count=1,
+    duration_us=0,
+    time_base_numerator=1,
+    time_base_denominator=25,
+    first_pts=0,
+    still=True,
+    times_estimated=False,
+    full_decode=False,
+)
+VIDEO = replace(
+    STILL, container="mov,mp4", codec="h264", width=320, height=240, first_pts=25, still=False
+)
+
+
+@dataclass(frozen=True)
+class MadeUp:
+    """What a made-up job holds."""
+
+    filename: str = "talk.mp4"
+    frame_count: int = 12
+    still: bool = False
+    segment_frames: int = 5
+    tracked: bool = True
+    faces_of_frame: tuple[int, ...] = (0, 1, 2)
+    """How many faces the frames have, over and over."""
+
+
+def queue_job(database: Database, blobs: Blobs, made: MadeUp | None = None) -> JobView:
+    """Make a job that nobody worked on yet."""
+    job_id = new_job_id()
+    location, file = blobs.create(job_id)
+    with file:
+        file.write(b"medium")
+    medium = StoredMedium((made or MadeUp()).filename, location, size_bytes=6, sha256="0" * 64)
+    create_job(database, job_id, medium=medium, options=JobOptions())
+    return get_job(database, job_id)
+
+
+def plan_job(database: Database, blobs: Blobs, made: MadeUp | None = None) -> JobView:
+    """Make a job that is planned, without any rows yet."""
+    job = queue_job(database, blobs, made)
+    plan_next(database, made)
+    return get_job(database, job.id)
+
+
+def plan_next(database: Database, made: MadeUp | None = None) -> None:
+    """Commit a made-up plan for the next job that waits for one."""
+    made = made or MadeUp()
+    info = replace(
+        STILL if made.still else VIDEO,
+        frame_count=made.frame_count,
+        duration_us=(made.frame_count - 1) * FRAME_US,
+    )
+    commit_plan(database, _claim(database), MediaPlan(info, tuple(_slices(made))), able=ABLE)
+
+
+def _slices(made: MadeUp) -> list[SegmentSlice]:
+    starts = range(0, made.frame_count, made.segment_frames)
+    pieces = [range(s, min(s + made.segment_frames, made.frame_count)) for s in starts]
+    return [SegmentSlice(p.start, pts=tuple(p), look=tuple(p), entries=()) for p in pieces]
+
+
+def see_segment(database: Database, made: MadeUp | None = None) -> None:
+    """Commit the rows of the next segment."""
+    made = made or MadeUp()
+    claim = _claim(database)
+    assert claim.slice is not None
+    counts = made.faces_of_frame
+    looked = [(frame, counts[frame % len(counts)]) for frame in claim.slice.look]
+    seen = SegmentObservations(
+        frames=[FrameRow(frame, frame * FRAME_US, count) for frame, count in looked],
+        faces=[made_face(frame, face) for frame, count in looked for face in range(count)],
+    )
+    commit_segment(database, claim, seen)
+
+
+def made_face(frame: int, face: int) -> FaceRow:
+    """Make up a face whose expression depends on its place."""
+    scores = [200] * len(EXPRESSIONS)
+    scores[(frame + face) % len(scores)] = 10_000 - 200 * (len(scores) - 1)
+    box = (40 + 120 * face, 30 + frame % 7, 80, 90)
+    return FaceRow(frame, face, *box, 9_912, 7_500 if face else None, *scores)
+
+
+def finish_job(database: Database, blobs: Blobs, made: MadeUp | None = None) -> JobView:
+    """Make a job that is done."""
+    made = made or MadeUp()
+    job = plan_job(database, blobs, made)
+    for _ in _slices(made):
+        see_segment(database, made)
+    end_job(database, made)
+    return get_job(database, job.id)
+
+
+def end_job(database: Database, made: MadeUp | None = None) -> None:
+    """Finalise the next job that waits for it."""
+    made = made or MadeUp()
+    claim = _claim(database)
+    numbered = [
+        (frame, face, face)
+        for frame in range(made.frame_count)
+        for face in range(made.faces_of_frame[frame % len(made.faces_of_frame)])
+    ]
+    if made.tracked:
+        set_tracks(database, claim.job, numbered)
+    commit_job(database, claim, summary=made_summary(made))
+
+
+def made_summary(made: MadeUp) -> dict[str, Any]:
+    """Sum a made-up job up as worker.finalise would."""
+    counts = [made.faces_of_frame[n % len(made.faces_of_frame)] for n in range(made.frame_count)]
+    faces = [
+        made_face(frame, face) for frame in range(made.frame_count) for face in range(counts[frame])
+    ]
+    tops = [EXPRESSIONS[(face.frame + face.face) % len(EXPRESSIONS)] for face in faces]
+    several = len(faces) or 1
+    return {
+        "frames": made.frame_count,
+        "frames_with_face": sum(count > 0 for count in counts),
+        "faces": len(faces),
+        "tracks": max(counts),
+        "share": {name: round(tops.count(name) / several, 4) for name in EXPRESSIONS},
+        "mean": {
+            name: round(sum(getattr(face, name) for face in faces) / several / 10_000, 4)
+            for name in EXPRESSIONS
+        },
+    }
+
+
+def fail_job(database: Database, blobs: Blobs) -> JobView:
+    """Make a job that failed for its file's sake."""
+    job = queue_job(database, blobs)
+    report_failure(
+        database, _claim(database), CorruptMedia("not one picture of 3 could be decoded")
+    )
+    return get_job(database, job.id)
+
+
+def _claim(database: Database) -> Claim:
+    claim = claim_next(database, ABLE, lease_s=60)
+    assert claim is not None
+    return claim

@@ -1,0 +1,93 @@
+"""Every failure is an RFC 9457 problem that gives nothing away."""
+
+import pytest
+from flask.testing import FlaskClient
+from flask_openapi.openapi import OpenAPI
+
+from api.app import create_app
+from api.http.problems import error_kinds
+from storage.blobs import Blobs
+from storage.database import Database
+from storage.settings import Settings
+from storage.tables import metadata
+from tests.api.replies import problem_of
+
+
+def test_an_unknown_address_is_a_problem(client: FlaskClient) -> None:
+    problem = problem_of(client.get("/v1/nothing"), status=404, code="route_not_found")
+
+    assert problem["instance"] == "/v1/nothing"
+
+
+def test_a_wrong_method_is_told_the_right_ones(client: FlaskClient) -> None:
+    reply = client.put("/v1/jobs", data=b"x")
+
+    problem_of(reply, status=405, code="method_not_allowed")
+    assert {m.strip() for m in reply.headers["Allow"].split(",")} >= {"GET", "POST"}
+
+
+@pytest.mark.logs_errors
+def test_a_fault_of_ours_tells_nothing_but_is_logged(
+    app: OpenAPI, client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    @app.route("/broken")
+    def broken() -> str:
+        raise RuntimeError("secret detail")
+
+    reply = client.get("/broken")
+
+    problem_of(reply, status=500, code="internal_error")
+    assert "secret" not in reply.text and "Traceback" not in reply.text
+    assert "secret detail" in caplog.text
+
+
+@pytest.mark.logs_errors
+def test_a_database_that_fails_is_unavailable_and_not_ready(
+    client: FlaskClient, database: Database
+) -> None:
+    metadata.drop_all(database.engine)
+    listing = client.get("/v1/jobs")
+
+    problem_of(listing, status=503, code="database_unavailable")
+    assert listing.headers["Retry-After"]
+    assert "SELECT" not in listing.text
+
+
+def test_a_living_process_is_healthy_and_ready(client: FlaskClient) -> None:
+    assert client.get("/healthz").get_json() == {"status": "ok"}
+    assert client.get("/readyz").get_json() == {"status": "ok"}
+
+
+@pytest.mark.logs_errors
+def test_without_its_database_a_process_is_healthy_but_not_ready(
+    settings: Settings, blobs: Blobs
+) -> None:
+    nobody_listens = Database("postgresql+psycopg://user:password@127.0.0.1:1/none")
+    client = create_app(settings, nobody_listens, blobs, lambda: None).test_client()
+
+    assert client.get("/healthz").status_code == 200
+    reply = client.get("/readyz")
+
+    problem_of(reply, status=503, code="database_unavailable")
+    assert "password" not in reply.text
+
+
+def test_every_kind_of_error_has_a_code_of_its_own_and_is_explained(client: FlaskClient) -> None:
+    page = client.get("/problems")
+
+    assert page.status_code == 200
+    kinds = error_kinds()
+    assert len({kind.code for kind in kinds}) == len(kinds) > 20
+    for kind in kinds:
+        assert f'id="{kind.code}"' in page.text
+
+
+@pytest.mark.parametrize("path", ["/", "/problems", "/v1/jobs", "/nothing", "/static/style.css"])
+def test_every_reply_forbids_foreign_scripts_and_guessing(client: FlaskClient, path: str) -> None:
+    with client.get(path) as reply:
+        headers = reply.headers
+
+    assert headers["Content-Security-Policy"].startswith("default-src 'self';")
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"

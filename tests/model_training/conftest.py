@@ -1,0 +1,30 @@
+"""One short training run on fake faces, shared by all tests that need a trained model."""
+
+from pathlib import Path
+
+import pytest
+
+from model_training import export, train
+from tests.model_training.fake_faces import draw_faces, write_npz
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of two epochs on 140 fake faces."""
+    folder = tmp_path_factory.mktemp("runs")
+    data = write_npz(draw_faces([0, 1, 2, 3, 4, 5, 6] * 20), folder / "faces")
+    code = train.main(
+        ["--data", str(data), "--out", str(folder / "run"), "--epochs", "2", "--batch-size", "32"]
+    )
+    assert code == 0
+    return folder / "run"
+
+
+@pytest.fixture(scope="session")
+def exported(run_folder: Path) -> Path:
+    """The ONNX file of that run, scored on 14 other fake faces."""
+    out = run_folder / "exported" / "model.onnx"
+    test = write_npz(draw_faces([0, 1, 2, 3, 4, 5, 6] * 2, seed=7), run_folder / "test")
+    model = run_folder / "best.keras"
+    assert export.main(["--model", str(model), "--out", str(out), "--test", str(test)]) == 0
+    return out

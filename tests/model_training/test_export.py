@@ -1,0 +1,117 @@
+"""The exported file answers like Keras and carries its contract."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import onnx
+import pytest
+
+from model_training import export
+from model_training.contract import as_input
+from model_training.networks import SeedNetwork, build_seed_network
+from storage.errors import InputError
+from storage.labels import EXPRESSIONS
+from tests.model_training.fake_faces import KERAS_AND_NUMPY, draw_faces
+from worker.vision.classifier import Classifier
+
+pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    return {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+
+
+def test_the_export_answers_like_keras_to_within_a_ten_thousandth(run_folder: Path, exported: Path):
+    faces = as_input(draw_faces([0, 1, 2, 3, 4, 5, 6], seed=3).images)
+    network = keras.saving.load_model(run_folder / "best.keras")
+
+    expected = np.asarray(network(faces, training=False))
+
+    assert Classifier(exported).probabilities(faces) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 33])
+def test_the_export_takes_any_number_of_faces(n: int, exported: Path):
+    faces = as_input(draw_faces([0] * n).images)
+
+    probabilities = Classifier(exported).probabilities(faces)
+
+    assert probabilities.shape == (n, 7)
+    assert probabilities.dtype == np.float32
+    assert probabilities.sum(axis=1) == pytest.approx(np.ones(n), abs=1e-5)
+
+
+def test_the_graph_states_names_shapes_and_types(exported: Path):
+    graph = onnx.load(exported).graph
+
+    def stated(value: onnx.ValueInfoProto) -> tuple[str, int, list[int | str]]:
+        tensor = value.type.tensor_type
+        dims = [dim.dim_param or dim.dim_value for dim in tensor.shape.dim]
+        return value.name, tensor.elem_type, dims
+
+    float32 = onnx.TensorProto.FLOAT
+    assert [stated(v) for v in graph.input] == [("faces", float32, ["n", 48, 48, 1])]
+    assert [stated(v) for v in graph.output] == [("probabilities", float32, ["n", 7])]
+
+
+def test_the_metadata_holds_labels_and_input(exported: Path):
+    metadata = _metadata(exported)
+
+    assert tuple(json.loads(metadata["labels"])) == EXPRESSIONS
+    assert json.loads(metadata["range"]) == [0, 255]
+    assert json.loads(metadata["input"])["shape"] == ["n", 48, 48, 1]
+
+
+def test_the_metadata_tells_how_the_model_came_about(exported: Path):
+    metadata = _metadata(exported)
+
+    assert metadata["recipe"] == "seed"
+    assert metadata["version"].startswith("seed-")
+    assert json.loads(metadata["data"])["training"]["source"] == "faces.npz"
+    assert json.loads(metadata["accuracy"])["n"] == 14
+    assert json.loads(metadata["test"])["data"] == "test.npz"
+
+
+def test_a_network_that_answers_otherwise_is_not_written(exported: Path):
+    stranger = build_seed_network(SeedNetwork(filters=(4, 4), dense_units=4))
+
+    with pytest.raises(InputError, match=r"agree to within 0\.0001, they differ by"):
+        export.measure_parity(stranger, Classifier(exported))
+
+
+def _no_file(folder: Path) -> Path:
+    return folder / "best.keras"
+
+
+def _no_keras_file(folder: Path) -> Path:
+    (folder / "best.keras").write_text("hello")
+    return folder / "best.keras"
+
+
+def _no_meta(folder: Path) -> Path:
+    build_seed_network(SeedNetwork(filters=(2,), dense_units=2)).save(folder / "best.keras")
+    return folder / "best.keras"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (_no_file, "best.keras: expected a .keras file of model_training.train, found no file"),
+        (_no_keras_file, "best.keras: expected a .keras file, got: "),
+        (_no_meta, "meta.json: expected the meta.json that model_training.train writes"),
+    ],
+)
+def test_what_is_no_run_ends_with_one_line_and_code_2(
+    make, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    model = make(tmp_path)
+
+    code = export.main(["--model", str(model), "--out", str(tmp_path / "model.onnx")])
+
+    output = capsys.readouterr()
+    assert code == 2
+    assert message in output.err
+    assert output.err.count("\n") == 1
+    assert not (tmp_path / "model.onnx").exists()

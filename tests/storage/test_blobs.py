@@ -1,0 +1,78 @@
+"""Where media lie."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from storage.blobs import Blobs, file_location, sha256_of
+from storage.errors import PathNotFound
+
+
+def read(blobs: Blobs, location: str) -> bytes:
+    descriptor = blobs.open(location)
+    try:
+        return os.read(descriptor, 100)
+    finally:
+        os.close(descriptor)
+
+
+def test_what_was_written_is_read_back(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path / "blobs")
+
+    location, file = blobs.create("abc")
+    with file:
+        file.write(b"moving pictures")
+
+    assert location == "blob:abc/media"
+    assert read(blobs, location) == b"moving pictures"
+
+
+def test_a_medium_is_never_written_over(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    blobs.create("abc")[1].close()
+
+    with pytest.raises(FileExistsError):
+        blobs.create("abc")
+
+
+def test_deleting_removes_the_bytes_and_may_be_repeated(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    location, file = blobs.create("abc")
+    file.close()
+
+    blobs.delete("abc")
+    blobs.delete("abc")
+
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(PathNotFound, match="No such file"):
+        blobs.open(location)
+
+
+def test_a_callers_own_file_stays_where_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "with : colon.mp4"
+    file.write_bytes(b"mine")
+
+    location = file_location(file)
+
+    assert location == f"file:{file}"
+    assert read(Blobs(tmp_path / "blobs"), location) == b"mine"
+
+
+def test_an_open_medium_is_not_inherited_by_other_programs(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    location, file = blobs.create("abc")
+    file.close()
+
+    descriptor = blobs.open(location)
+
+    assert not os.get_inheritable(descriptor)
+    os.close(descriptor)
+
+
+def test_the_hash_is_that_of_all_bytes(tmp_path: Path) -> None:
+    file = tmp_path / "large"
+    file.write_bytes(b"a" * 3_000_000)
+
+    assert sha256_of(file) == hashlib.sha256(b"a" * 3_000_000).hexdigest()

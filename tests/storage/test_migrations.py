@@ -1,0 +1,112 @@
+"""Migrations and tables agree, on both databases, and any number of processes may migrate at once."""
+
+from collections.abc import Iterator
+
+import alembic.command
+import alembic.config
+import pytest
+import sqlalchemy
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from storage.database import MIGRATIONS, Database, migrate
+from storage.tables import metadata
+from tests.storage.forks import run_at_once
+
+
+def test_migrations_make_exactly_the_tables(database: Database) -> None:
+    with database.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+
+        differences = compare_metadata(context, metadata)
+
+    assert differences == []
+
+
+def test_a_missing_column_is_noticed(fresh_database: Database) -> None:
+    with fresh_database.writing() as connection:
+        connection.exec_driver_sql("ALTER TABLE jobs DROP COLUMN summary")
+
+    with fresh_database.reading() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), metadata)
+
+    assert [difference[0] for difference in differences] == ["add_column"]
+
+
+@pytest.fixture
+def fresh_database(database_url: str) -> Iterator[Database]:
+    """A database of this test alone, with all tables: it may change them."""
+    database = Database(database_url)
+    migrate(database)
+    yield database
+    database.close()
+
+
+def _sqlite_definition(database: Database, table: str) -> str:
+    query = sqlalchemy.text("SELECT sql FROM sqlite_master WHERE name = :table")
+    with database.reading() as connection:
+        return str(connection.execute(query, {"table": table}).scalar_one())
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("table", ["frames", "observations", "tracks"])
+def test_sqlite_keeps_the_wide_rows_without_rowid(database: Database, table: str) -> None:
+    definition = _sqlite_definition(database, table)
+
+    assert definition.rstrip().endswith("WITHOUT ROWID")
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("table", ["jobs", "segments"])
+def test_sqlite_never_gives_a_key_twice(database: Database, table: str) -> None:
+    definition = _sqlite_definition(database, table)
+
+    assert "AUTOINCREMENT" in definition
+
+
+def test_downgrade_removes_everything_and_upgrade_brings_it_back(fresh_database: Database) -> None:
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with fresh_database.writing() as connection:
+        config.attributes["connection"] = connection
+        alembic.command.downgrade(config, "base")
+        left = set(sqlalchemy.inspect(connection).get_table_names())
+
+    migrate(fresh_database)
+
+    assert left <= {"alembic_version", "sqlite_sequence"}
+    with fresh_database.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_migrating_again_changes_nothing(database: Database) -> None:
+    migrate(database)
+
+    with database.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def _migrate(url: str) -> str:
+    database = Database(url)
+    migrate(database)
+    database.close()
+    return "migrated"
+
+
+def test_eight_processes_migrate_at_once(database_url: str) -> None:
+    outcomes = run_at_once(_migrate, database_url, processes=8)
+
+    assert outcomes == ["migrated"] * 8
+
+
+def _connect(url: str) -> str:
+    database = Database(url)
+    database.check()
+    database.close()
+    return "connected"
+
+
+def test_eight_processes_open_a_new_database_at_once(database_url: str) -> None:
+    outcomes = run_at_once(_connect, database_url, processes=8)
+
+    assert outcomes == ["connected"] * 8

@@ -1,0 +1,155 @@
+"""Segments decoded on their own give the frames of the whole."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from storage.errors import PlanMismatch
+from storage.records import MediaPlan
+from tests.vision.conftest import descriptor, no_progress, planned
+from tests.vision.made_media import B_FRAMES, OPEN_GOP, Recipe, moving_pictures, write_video
+from worker.vision.decode import decode_segment
+from worker.vision.medium import Medium
+
+RECIPES = {
+    "b_frames.mp4": Recipe(options=B_FRAMES),
+    "open_gop.mp4": Recipe(options=OPEN_GOP),
+    "open_gop.mkv": Recipe(options=OPEN_GOP),
+    "open_gop.ts": Recipe(options=OPEN_GOP),
+    "mpeg2.ts": Recipe(codec="mpeg2video", options={"bf": "2"}),
+    "mpeg4.avi": Recipe(codec="mpeg4"),
+    "program.mpg": Recipe(codec="mpeg2video", options={"bf": "2"}, keyframe_every=7),
+}
+
+
+def fingerprints(file: Path, plan: MediaPlan) -> list[tuple[int, int, int]]:
+    """Index, time and pixels of every looked-at frame."""
+    found = []
+    with descriptor(file) as fd:
+        for segment in plan.segments:
+            for frame in decode_segment(fd, plan.media, segment, progress=no_progress):
+                found.append((frame.index, frame.time_us, hash(frame.luma.tobytes())))
+    return found
+
+
+@pytest.mark.parametrize("sample_fps", [None, 7.5], ids=["every_frame", "sampled"])
+@pytest.mark.parametrize("name", RECIPES)
+def test_any_split_gives_the_same_pixels(
+    name: str, sample_fps: float | None, tmp_path: Path
+) -> None:
+    file = write_video(tmp_path / name, moving_pictures(60), RECIPES[name])
+    whole = planned(file, sample_fps=sample_fps)
+    split = planned(file, sample_fps=sample_fps, segment_target_us=300_000)
+
+    assert len(split.segments) >= 4 or split.media.full_decode
+    assert fingerprints(file, split) == fingerprints(file, whole)
+
+
+def test_matroska_is_entered_near_the_segment_and_not_at_the_start(tmp_path: Path) -> None:
+    """Matroska tells no dts after a seek; stepping back to the start each time would make long files quadratic."""
+    file = write_video(
+        tmp_path / "long.mkv", moving_pictures(200), Recipe(options=B_FRAMES, keyframe_every=10)
+    )
+    plan = planned(file, segment_target_us=800_000)
+    packets_read = []
+    original = Medium.packets
+
+    def counted(medium):
+        for packet in original(medium):
+            packets_read.append(packet.pts)
+            yield packet
+
+    with pytest.MonkeyPatch.context() as patch, descriptor(file) as fd:
+        patch.setattr(Medium, "packets", counted)
+        frames = list(decode_segment(fd, plan.media, plan.segments[-1], progress=no_progress))
+
+    assert len(frames) == len(plan.segments[-1].look)
+    assert len(packets_read) < 60
+
+
+@pytest.mark.parametrize("late", [1, 2, 3], ids=["once", "twice", "always"])
+def test_seek_that_lands_late_is_tried_a_key_packet_earlier(
+    late: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in MPEG program streams: here the first seeks of an ordinary file go to its end."""
+    recipe = Recipe(options={**B_FRAMES, "sc_threshold": "0"})
+    file = write_video(tmp_path / "video.mp4", moving_pictures(60), recipe)
+    plan = planned(file, segment_target_us=400_000)
+    seeks: list[int] = []
+    seek = Medium.seek
+
+    def landing_late(medium: Medium, dts: int) -> bool:
+        seeks.append(dts)
+        return seek(medium, dts if len(seeks) > late else 50 * 512)
+
+    monkeypatch.setattr(Medium, "seek", landing_late)
+    with descriptor(file) as fd:
+        segment = plan.segments[4]
+        frames = list(decode_segment(fd, plan.media, segment, progress=no_progress))
+
+    assert [frame.index for frame in frames] == list(segment.look)
+    assert seeks == list(segment.entries[: late + 1])
+
+
+def test_intra_refresh_stream_that_cannot_be_entered_is_reported(tmp_path: Path) -> None:
+    """Its "key" packets are recovery points: the decoder keeps quiet for some frames after each."""
+    recipe = Recipe(options={"x264-params": "intra-refresh=1:bframes=0"})
+    file = write_video(tmp_path / "refresh.mp4", moving_pictures(60), recipe)
+    plan = planned(file, segment_target_us=300_000)
+
+    with pytest.raises(PlanMismatch, match=r"the plan expects pts \d+, decoding gave"):
+        fingerprints(file, plan)
+
+    again = planned(file, full_decode=True)
+    assert len(fingerprints(file, again)) == 60
+    assert [segment.entries for segment in again.segments] == [()]
+
+
+@pytest.mark.parametrize("change", ["missing", "unexpected", "too_many"])
+def test_frames_other_than_planned_are_reported(change: str, tmp_path: Path) -> None:
+    file = write_video(tmp_path / "video.mp4", moving_pictures(20), Recipe(options=B_FRAMES))
+    plan = planned(file)
+    (segment,) = plan.segments
+    pts = {
+        "missing": segment.pts[:9] + segment.pts[10:],
+        "unexpected": (*segment.pts[:9], segment.pts[9] - 1, *segment.pts[10:]),
+        "too_many": (*segment.pts, segment.pts[-1] + 512),
+    }[change]
+    changed = dataclasses.replace(segment, pts=pts, look=tuple(range(len(pts))))
+
+    with descriptor(file) as fd, pytest.raises(PlanMismatch, match="the plan expects"):
+        list(decode_segment(fd, plan.media, changed, progress=no_progress))
+
+
+def test_decoding_stops_at_the_last_frame_that_is_looked_at(tmp_path: Path) -> None:
+    file = write_video(tmp_path / "video.mp4", moving_pictures(100), Recipe(options={"bf": "0"}))
+    plan = planned(file)
+    (segment,) = plan.segments
+    early = dataclasses.replace(segment, look=(0, 5))
+    reports: list[tuple[int, int]] = []
+
+    with descriptor(file) as fd:
+        frames = list(
+            decode_segment(
+                fd, plan.media, early, progress=lambda done, total: reports.append((done, total))
+            )
+        )
+
+    assert [frame.index for frame in frames] == [0, 5]
+    assert reports == [(0, 100), (4, 100), (100, 100)]
+
+
+def test_frames_can_be_kept_while_decoding_goes_on(tmp_path: Path) -> None:
+    """The luma is a view into the decoder's buffer, which must not be reused while somebody holds it."""
+    file = write_video(tmp_path / "video.mp4", moving_pictures(40), Recipe(options=B_FRAMES))
+    plan = planned(file)
+
+    with descriptor(file) as fd:
+        lumas, copies = [], []
+        for frame in decode_segment(fd, plan.media, plan.segments[0], progress=no_progress):
+            lumas.append(frame.luma)
+            copies.append(frame.luma.copy())
+
+    assert all(np.array_equal(luma, copy) for luma, copy in zip(lumas, copies, strict=True))
