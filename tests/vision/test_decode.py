@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from storage.errors import PlanMismatch
-from storage.records import MediaPlan
+from storage.records import MediaPlan, SegmentSlice
 from tests.vision.conftest import descriptor, no_progress, planned
 from tests.vision.made_media import B_FRAMES, OPEN_GOP, Recipe, moving_pictures, write_video
 from worker.vision.decode import decode_segment
@@ -138,7 +138,22 @@ def test_decoding_stops_at_the_last_frame_that_is_looked_at(tmp_path: Path) -> N
         )
 
     assert [frame.index for frame in frames] == [0, 5]
-    assert reports == [(0, 100), (4, 100), (100, 100)]
+    assert reports == [*((done, 100) for done in range(6)), (100, 100)]
+
+
+def test_way_from_the_key_packet_to_the_segment_is_reported_too(tmp_path: Path) -> None:
+    """It may be long, and whoever hears nothing for seconds takes the analyser for dead."""
+    file = write_video(
+        tmp_path / "video.mp4", moving_pictures(60), Recipe(options={"bf": "0"}, keyframe_every=50)
+    )
+    plan = planned(file)
+    late = SegmentSlice(first_frame=40, pts=plan.segments[0].pts[40:45], look=(40,), entries=(0,))
+    reports: list[tuple[int, int]] = []
+
+    with descriptor(file) as fd:
+        list(decode_segment(fd, plan.media, late, progress=lambda *report: reports.append(report)))
+
+    assert reports.count((0, 5)) == 41
 
 
 def test_frames_can_be_kept_while_decoding_goes_on(tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def test_picture_within_the_limit_is_taken(tmp_path: Path) -> None:
     ("change", "complaint"),
     [
         ({"max_frames": 29}, "more than 29 frames"),
-        ({"max_duration_s": 1}, "lasts 1 s; at most 1 s|lasts 2 s; at most 1 s"),
+        ({"max_duration_s": 1}, "lasts [12] s; at most 1 s"),
         ({"max_total_pixels": 30 * 96 * 64 - 1}, "too many pixels in all"),
         ({"max_pixels": 96 * 64 - 1}, "more than 6143 pixels"),
     ],
@@ -214,8 +214,6 @@ def test_video_beyond_a_limit_is_too_large(
 ) -> None:
     recipe = Recipe(rate=Fraction(10), options={"bf": "0"})
     file = write_video(tmp_path / f"video.{suffix}", moving_pictures(30), recipe)
-    if suffix == "h264" and "max_duration_s" in change:
-        pytest.skip("its rate is not stored")
     limited(file, DEFAULT_LIMITS)
 
     with pytest.raises(TooLarge, match=complaint):

@@ -17,8 +17,6 @@ from worker.vision.frames import Frame
 from worker.vision.medium import DEFAULT_LIMITS, MediaLimits, Medium, Progress, open_medium
 from worker.vision.orientation import Orientation
 
-FRAMES_PER_REPORT = 4
-
 
 def decode_segment(
     fd: int,
@@ -31,16 +29,17 @@ def decode_segment(
     """Yield the looked-at frames of a segment, in order.
 
     Decoding stops at the last of them. Every decoded frame up to there is checked against the plan: its pts, or only its
-    number where the plan came from a full decode. progress(done, total) counts the segment's frames.
+    number where the plan came from a full decode. progress(done, total) counts the segment's frames and is called
+    for each picture decoded.
     Raises PlanMismatch if decoding gives other frames than planned, and what open_medium raises.
     """
     scaler = VideoReformatter()
     wanted = set(segment.look)
     last = segment.look[-1] if segment.look else segment.first_frame - 1
-    for index, picture, orientation in _planned_pictures(fd, media, segment, limits=limits):
+    pictures = _planned_pictures(fd, media, segment, limits=limits, progress=progress)
+    for index, picture, orientation in pictures:
         done = index - segment.first_frame
-        if done % FRAMES_PER_REPORT == 0:
-            progress(done, len(segment.pts))
+        progress(done, len(segment.pts))
         if index in wanted:
             ticks = segment.pts[done] - media.first_pts
             yield Frame(index, microseconds(ticks, media.time_base), picture, scaler, orientation)
@@ -50,7 +49,7 @@ def decode_segment(
 
 
 def _planned_pictures(
-    fd: int, media: MediaInfo, segment: SegmentSlice, *, limits: MediaLimits
+    fd: int, media: MediaInfo, segment: SegmentSlice, *, limits: MediaLimits, progress: Progress
 ) -> Iterator[tuple[int, VideoFrame, Orientation]]:
     """Number the pictures of the segment and say how each is turned, as long as they agree with the plan."""
     with _entered(fd, segment, limits) as (medium, packets):
@@ -61,6 +60,7 @@ def _planned_pictures(
             if not media.full_decode:
                 expected = segment.pts[position]
                 if position == 0 and picture.pts is not None and picture.pts < expected:
+                    progress(0, len(segment.pts))  # a sign of life on the way from the key packet
                     continue
                 if picture.pts != expected:
                     raise _mismatch(segment, position, got=f"pts {picture.pts}")

@@ -29,7 +29,6 @@ NO_PTS: frozenset[str] = frozenset({"avi"})
 """Containers that store one time per packet in decoding order: with B-frames these are not the pictures' times."""
 PACKETS_PER_REPORT = 256
 """Demuxing reads some 100,000 packets per second."""
-FRAMES_PER_REPORT = 4
 VP8_SHOW_FRAME = 0x10
 """Bit of a VP8 frame's first byte (RFC 6386, 9.1): alternate reference frames are decoded and never shown."""
 
@@ -180,8 +179,7 @@ def _list_pictures(medium: Medium, *, progress: Progress) -> FrameList:
     given: list[int | None] = []
     durations: list[int | None] = []
     for count, picture in enumerate(medium.decode(medium.packets())):
-        if count % FRAMES_PER_REPORT == 0:
-            progress(count, medium.stream.frames)
+        progress(count, medium.stream.frames)
         given.append(picture.pts)
         durations.append(picture.duration)
         if count >= medium.limits.max_frames:
