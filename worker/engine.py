@@ -20,7 +20,7 @@ ENGINE_VERSION = "1"
 """
 
 
-class Stopping(Exception):  # noqa: N818  # a signal, not a fault  # noqa: N818  # a request, not an error
+class Stopping(Exception):  # noqa: N818  # a signal, not a fault
     """This worker is asked to end: what it holds is handed back."""
 
 

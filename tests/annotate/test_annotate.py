@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from api.annotate import Item, Progress, annotate
+from api.annotate import Item, Progress, _Session, annotate
+from api.outputs import find_inputs
 from storage import jobs
-from storage.errors import Conflict, ModelContractError, PathNotFound
+from storage.database import Database, migrate
+from storage.errors import Conflict, CorruptMedia, ModelContractError, PathNotFound
 from storage.exports import CSV_COLUMNS
-from storage.records import Detector, JobOptions
+from storage.records import Detector, JobOptions, JobState
 from storage.settings import Settings
+from tests.storage.made_jobs import fail
 from tests.vision.made_media import Recipe, moving_pictures, write_video
 from tests.worker.clips import SEGMENT_TARGET_S, write_clip
 
@@ -226,14 +229,30 @@ def test_the_same_file_given_twice_is_listed_twice(clip: Path, out: Path) -> Non
     assert (out / "talk.mp4.csv").read_bytes() == (out / "talk.mp4-2.csv").read_bytes()
 
 
+def test_a_bad_file_given_twice_is_one_job(tmp_path: Path, out: Path) -> None:
+    """Symptom: the second one removed the job that the first still waited for: job_not_found."""
+    file = write_video(tmp_path / "a.mp4", moving_pictures(2), Recipe())
+    database = Database(f"sqlite:///{tmp_path / 'affectline.sqlite'}")
+    migrate(database)
+    inputs = find_inputs([file, file], folder=out)
+    session = _Session(inputs, out, FEW, database, SETTINGS)
+
+    session._take_in(0)
+    fail(database, CorruptMedia())
+    session._take_in(1)
+
+    assert session._open[0] == session._open[1]
+    assert jobs.get_job(database, session._open[0]).state is JobState.FAILED
+    database.close()
+
+
 def test_a_bad_file_given_many_times_fails_each_time(tmp_path: Path, out: Path) -> None:
-    """Symptom: the second one removed the job of the first, and the whole call ended with job_not_found."""
     file = tmp_path / "broken.png"
     file.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(600))
 
-    items = run(*[file] * 12, out=out)
+    items = run(*[file] * 6, out=out)
 
-    assert [item.code for item in items] == ["corrupt_media"] * 12
+    assert [item.code for item in items] == ["corrupt_media"] * 6
 
 
 def test_names_are_no_formulas_in_the_list_of_items(

@@ -31,6 +31,7 @@ def environment(**variables: str) -> dict[str, str]:
         **os.environ,
         "PYTHONPATH": str(ROOT),
         "AFFECTLINE_WORKERS": "2",
+        "AFFECTLINE_LEASE_S": "1000",  # nobody can wait for the leases of a killed call
         "AFFECTLINE_SEGMENT_TARGET_S": str(SEGMENT_TARGET_S),
         **variables,
     }

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from storage import claims, jobs, timelines
-from storage.claims import MAX_FAILURES, MAX_LOSSES, Capabilities
+from storage.claims import MAX_FAILURES, MAX_LOSSES, Capabilities, Claim
 from storage.database import Database
 from storage.errors import (
     AnalyserDied,
@@ -122,6 +122,20 @@ class TestTaking:
 
         assert len(set(taken)) == 12
         assert claims.claim_next(database, ABLE, lease_s=10) is None
+
+    @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+    def test_claiming_does_not_wait_for_another_claim(
+        self, database: Database, in_the_background: Callable[[Callable[[], object]], object]
+    ) -> None:
+        planned_job(database, 1, 1)
+
+        with database.writing() as other:
+            first = segments.c.position == 1
+            other.execute(select(segments.c.segment).where(first).with_for_update())
+            claim = in_the_background(lambda: take(database))
+
+        assert isinstance(claim, Claim) and claim.slice is not None
+        assert claim.slice.first_frame == 1
 
     def test_two_processes_never_hold_the_same_segment(self, database: Database) -> None:
         planned_job(database, *[1] * 12)

@@ -29,6 +29,7 @@ def test_pages_have_no_gap_and_no_repeat(database: Database, sizes: list[int], l
     pages = []
     last = -1
     while page := timelines.read_frames(database, job, after_frame=last, limit=limit):
+        assert page[0].frame > last
         pages.append(page)
         last = page[-1].frame
 

@@ -321,6 +321,7 @@ def test_the_child_dies_with_its_killed_parent(clip: Path) -> None:
     ) as parent:
         assert parent.stdout is not None
         child = psutil.Process(int(parent.stdout.readline()))
+        child.suspend()  # so that it can't end by itself when its socket closes
 
         parent.kill()
 

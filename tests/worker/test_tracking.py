@@ -72,17 +72,13 @@ def test_the_best_pair_is_matched_first() -> None:
 
 
 def test_a_face_is_found_again_within_patience() -> None:
-    gap = PATIENCE_US // FRAME_US
-
-    _, numbers = number_all([faces_at(0), *[()] * (gap - 1), faces_at(0)])
+    _, numbers = number_all([faces_at(0), (), faces_at(0)], step_us=PATIENCE_US // 2)
 
     assert numbers[-1] == [0]
 
 
 def test_a_face_missed_for_longer_is_a_new_track() -> None:
-    gap = PATIENCE_US // FRAME_US + 1
-
-    tracker, numbers = number_all([faces_at(0), *[()] * (gap - 1), faces_at(0)])
+    tracker, numbers = number_all([faces_at(0), (), faces_at(0)], step_us=PATIENCE_US // 2 + 1)
 
     assert numbers[-1] == [1]
     assert [track.face_count for track in tracker.tracks()] == [1, 1]
