@@ -111,8 +111,7 @@ def _in_pieces(lines: Iterable[str]) -> Iterator[bytes]:
 
 def csv_name(filename: str) -> str:
     """Return a file name for the CSV of an upload: its last part, with another suffix, hidden on no system."""
-    last = filename.replace("\\", "/").rpartition("/")[2]
-    stem = PurePosixPath(last).stem.strip(" .")
+    stem = PurePosixPath(filename.replace("\\", "/")).stem.strip(" .")
     return f"{stem or 'timeline'}.csv"
 
 

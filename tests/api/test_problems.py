@@ -8,6 +8,7 @@ from api.app import create_app
 from api.http.problems import error_kinds
 from storage.blobs import Blobs
 from storage.database import Database
+from storage.errors import ConfigurationError
 from storage.settings import Settings
 from storage.tables import metadata
 from tests.api.replies import problem_of
@@ -27,16 +28,28 @@ def test_a_wrong_method_is_told_the_right_ones(client: FlaskClient) -> None:
 
 
 @pytest.mark.logs_errors
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (RuntimeError("secret detail"), "internal_error"),
+        (ConfigurationError("secret detail"), "configuration"),
+    ],
+    ids=["unforeseen", "foreseen"],
+)
 def test_a_fault_of_ours_tells_nothing_but_is_logged(
-    app: OpenAPI, client: FlaskClient, caplog: pytest.LogCaptureFixture
+    app: OpenAPI,
+    client: FlaskClient,
+    caplog: pytest.LogCaptureFixture,
+    fault: Exception,
+    code: str,
 ) -> None:
     @app.route("/broken")
     def broken() -> str:
-        raise RuntimeError("secret detail")
+        raise fault
 
     reply = client.get("/broken")
 
-    problem_of(reply, status=500, code="internal_error")
+    problem_of(reply, status=500, code=code)
     assert "secret" not in reply.text and "Traceback" not in reply.text
     assert "secret detail" in caplog.text
 

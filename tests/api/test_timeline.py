@@ -150,10 +150,15 @@ def test_a_wrong_page_is_refused_by_name(
     assert f"option {query.partition('=')[0]}" in problem["detail"]
 
 
+@pytest.mark.parametrize("piece", [1, 700, 64 * 1024])
 def test_the_csv_is_the_exported_timeline_byte_by_byte(
-    client: FlaskClient, database: Database, blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient,
+    database: Database,
+    blobs: Blobs,
+    monkeypatch: pytest.MonkeyPatch,
+    piece: int,
 ) -> None:
-    monkeypatch.setattr("api.http.timeline.CSV_PIECE_CHARACTERS", 100)  # several pieces
+    monkeypatch.setattr("api.http.timeline.CSV_PIECE_CHARACTERS", piece)
     job = finish_job(database, blobs)
 
     reply = client.get(f"/v1/jobs/{job.id}/timeline.csv")

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 from storage.blobs import Blobs
 from storage.database import Database, migrate
@@ -27,6 +27,8 @@ FLAGS = [
     "--disable-dev-shm-usage",
 ]
 PATIENCE_MS = 20_000
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from tests.browser.conftest import Installation, installing
 from tests.browser.pictures import png
 from tests.waiting import wait_until
 
-PICTURE = {"name": "face.png", "mimeType": "image/png", "buffer": png(640, 480)}
+PNG = png(640, 480)
+PICTURE = {"name": "face.png", "mimeType": "image/png", "buffer": PNG}
 STILL = MadeUp(filename="face.png", frame_count=1, still=True, faces_of_frame=(2,))
 
 
@@ -141,7 +142,7 @@ def test_an_upload_shows_how_far_it_is_and_can_be_cancelled(
 ) -> None:
     slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 100_000}
     page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
-    choose(page, buffer=PICTURE["buffer"] + bytes(900_000))
+    choose(page, buffer=PNG + bytes(900_000))
 
     expect(page.locator("#current-state")).to_have_text("Uploading")
     expect(page.locator("#current-step")).to_have_text(re.compile(r"^[1-9]\d* kB of 90\d kB$"))
@@ -223,9 +224,12 @@ def test_deleting_asks_first_and_works_by_keyboard(page: Page, installation: Ins
         "talk.mp4 is removed from the server for good"
     )
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
     assert len(list_jobs(installation.database)) == 1
 
-    page.keyboard.press("Enter")  # the focus came back to the button
+    expect(page.get_by_role("button", name="Delete talk.mp4")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Keep it")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
 
