@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from api.outputs import ITEMS_NAME, STATE_FOLDER, Input, find_inputs
-from storage import claims, jobs, timelines
+from storage import failures, jobs, timelines
 from storage.blobs import Blobs, file_location, sha256_of
 from storage.database import Database, migrate
 from storage.errors import AffectlineError, Conflict, InputError, PathNotFound
@@ -87,7 +87,7 @@ def annotate(
         database = Database(f"sqlite:///{state.resolve() / 'affectline.sqlite'}")
         try:
             migrate(database)
-            claims.free_all_leases(database)
+            failures.free_all_leases(database)
             with _workers(database, Blobs(state / "blobs"), settings) as check_workers:
                 items = _Session(inputs, folder, options, database, settings).run(
                     show, check_workers
@@ -143,7 +143,7 @@ def _workers(database: Database, blobs: Blobs, settings: Settings) -> Iterator[C
         try:
             with Analyser(AnalyserLimits.from_settings(settings)) as analyser:
                 while not stop.is_set():
-                    claims.free_expired_leases(database)
+                    failures.free_expired_leases(database)
                     if not work_next(engine, analyser):
                         stop.wait(_IDLE_S)
         except BaseException as error:

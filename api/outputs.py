@@ -41,16 +41,17 @@ def find_inputs(paths: Iterable[Path], *, folder: Path) -> list[Input]:
     """Walk files and folders in order and name their outputs below `folder`.
 
     Hidden files and the output folder are passed over; of an input folder that is the output folder
-    too, the files of earlier calls are. Equal stems keep their suffix
-    (`a.mp4`, `a.mov`); what still clashes is numbered in order.
+    too, the files of earlier calls are. Equal stems of media keep their suffix (`a.mp4`, `a.mov`), and
+    so does what has no media suffix; what still clashes is numbered in order.
     """
     found = [item for path in paths for item in _walk(path, folder.resolve())]
-    stems = Counter(relative.with_suffix("") for _, relative, _ in found)
+    stems = Counter(relative.with_suffix("") for _, relative, asked_for in found if asked_for)
     taken = {Path(ITEMS_NAME)}
     inputs = []
     for path, relative, asked_for in found:
         stem = relative.with_suffix("")
-        output = _free_name(relative if stems[stem] > 1 or stem in taken else stem, taken)
+        clashes = stems[stem] > 1 or stem in taken or not asked_for
+        output = _free_name(relative if clashes else stem, taken)
         taken.add(output)
         inputs.append(Input(path=path, output=output, asked_for=asked_for))
     return inputs

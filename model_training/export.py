@@ -1,11 +1,13 @@
 """Turn a trained model into the ONNX file that serving loads.
 
-python -m model_training.export --model RUN/best.keras --out FILE.onnx [--test TEST.npz]
+python -m model_training.export --model RUN/best.keras --out FILE.onnx
+    [--calibrate TRAIN.npz] [--test TEST.npz]
 
 The file carries its contract in its metadata (see contract.py) and how it came about: recipe,
 version, data, accuracy. It is written only if ONNX Runtime and Keras agree to within 1e-4 on the
-same faces. --test writes the score over that data into the metadata, beside the validation score of
-the run.
+same faces. --calibrate fits a temperature on the validation part of the run, cut again from the
+data it was trained on, and folds it into the weights. --test writes the score over that data into
+the metadata, beside the validation score of the run.
 """
 
 import argparse
@@ -20,11 +22,12 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
+from model_training.calibration import fit_temperature, fold_temperature
 from model_training.commands import run_command
 from model_training.contract import INPUT_NAME, OUTPUT_NAME, as_input, contract_metadata
 from model_training.datasets import read_faces
-from model_training.evaluate import evaluate
-from model_training.faces import FACE_SIZE
+from model_training.faces import FACE_SIZE, FaceSet, cut_validation
+from model_training.metadata import score, set_metadata
 from model_training.runs import RunMeta, best_epoch, read_history, read_meta
 from storage.errors import InputError
 from worker.vision.classifier import Classifier
@@ -45,6 +48,9 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="model_training.export", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="the best.keras of a run")
     parser.add_argument("--out", type=Path, required=True, help="ONNX file to write")
+    parser.add_argument(
+        "--calibrate", type=Path, metavar="DATA", help="the run's --validation, or else its --data"
+    )
     parser.add_argument("--test", type=Path, help="data whose score goes into the metadata")
     return parser.parse_args(arguments)
 
@@ -53,10 +59,15 @@ def export_command(options: argparse.Namespace) -> None:
     """Convert, check parity, describe and write; print what came out."""
     network = load_network(options.model)
     meta = read_meta(options.model.parent)
+    origin = history_metadata(meta, options.model.parent)
+    if options.calibrate is not None:
+        temperature = calibrate(network, validation_part(options.calibrate, meta))
+        origin |= {"temperature": f"{temperature:.4f}"}
+        print(f"temperature {temperature:.4f}, fitted on the validation part")
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft.onnx"
         model = convert(network, draft)
-        set_metadata(model, {**contract_metadata(), **history_metadata(meta, options.model.parent)})
+        set_metadata(model, {**contract_metadata(), **origin})
         onnx.save(model, draft)
         difference = measure_parity(network, Classifier(draft))
         if options.test is not None:
@@ -77,6 +88,33 @@ def load_network(path: Path) -> keras.Model:
         raise InputError(
             f"{path}: expected a .keras file, got: {str(error).splitlines()[0]}"
         ) from None
+
+
+def validation_part(data: Path, meta: RunMeta) -> FaceSet:
+    """Return the faces that a run was validated on: a file of their own, or cut from its data again.
+
+    Raises InputError if they are not as many of each expression as the run had.
+    """
+    faces = read_faces(data, split="validation")
+    wanted = meta["validation"]["classes"]
+    if faces.class_counts() != wanted:
+        fraction = meta["settings"]["schedule"]["validation_fraction"] or 0.0
+        training = read_faces(data, split="training")
+        _, faces = cut_validation(training, fraction=fraction, seed=meta["seed"])
+    if faces.class_counts() != wanted:
+        raise InputError(
+            f"{data}: expected the data of the run, whose validation part has {wanted}, "
+            f"got {faces.class_counts()}"
+        )
+    return faces
+
+
+def calibrate(network: keras.Model, faces: FaceSet) -> float:
+    """Fit a temperature on faces, fold it into the network and return it."""
+    probabilities = network.predict(as_input(faces.images), batch_size=256, verbose=0)
+    temperature = fit_temperature(faces.labels, probabilities)
+    fold_temperature(network, temperature)
+    return temperature
 
 
 def convert(network: keras.Model, draft: Path) -> onnx.ModelProto:
@@ -106,12 +144,6 @@ def _rename(graph: onnx.GraphProto, *, old: str, new: str) -> None:
     for node in graph.node:
         node.input[:] = [new if name == old else name for name in node.input]
         node.output[:] = [new if name == old else name for name in node.output]
-
-
-def set_metadata(model: onnx.ModelProto, metadata: dict[str, str]) -> None:
-    """Add to or overwrite the metadata of a model."""
-    kept = {entry.key: entry.value for entry in model.metadata_props}
-    onnx.helper.set_model_props(model, {**kept, **metadata})
 
 
 def history_metadata(meta: RunMeta, folder: Path) -> dict[str, str]:
@@ -159,13 +191,6 @@ def parity_faces() -> npt.NDArray[np.uint8]:
     contrast = np.linspace(0, 255, PARITY_FACES)[:, None, None]
     noise = rng.random((PARITY_FACES, FACE_SIZE, FACE_SIZE)) * contrast
     return noise.astype(np.uint8)
-
-
-def score(classifier: Classifier, data: Path) -> dict[str, object]:
-    """Return the score of a model over test data, briefly."""
-    faces = read_faces(data, split="validation")
-    report = evaluate(faces, classifier.probabilities(as_input(faces.images)), seed=1)
-    return {"data": data.name, **{key: report[key] for key in ("n", "accuracy", "macro_f1", "ece")}}
 
 
 if __name__ == "__main__":

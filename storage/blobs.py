@@ -8,10 +8,11 @@ import contextlib
 import hashlib
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import BinaryIO
 
-from storage.errors import PathNotFound
+from storage.errors import PathNotFound, TransientError
 
 _CHUNK_BYTES = 1024 * 1024
 
@@ -33,16 +34,26 @@ class Blobs:
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self.folder / job_id)
 
+    def list_older(self, age_s: float) -> list[str]:
+        """List the ids of the jobs whose folder was last changed longer ago than that."""
+        until_s = time.time() - age_s
+        try:
+            return [f.name for f in self.folder.iterdir() if f.stat().st_mtime < until_s]
+        except FileNotFoundError:  # no upload yet, or one that was removed just now
+            return []
+
     def open(self, location: str) -> int:
         """Open a medium for reading and return its descriptor, to be closed by the caller.
 
-        Raises PathNotFound if it is gone.
+        Raises PathNotFound if it is gone, TransientError if this machine can't open it now.
         """
         path = self._path(location)
         try:
             return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as error:
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
             raise PathNotFound(f"the medium can't be opened: {error.strerror}") from error
+        except OSError as error:
+            raise TransientError(f"the medium can't be opened now: {error.strerror}") from error
 
     def _path(self, location: str) -> Path:
         scheme, _, rest = location.partition(":")

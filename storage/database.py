@@ -50,6 +50,9 @@ class Database:
         """
         self.url = url
         self.engine = _make_engine(url)
+        self._reader = self.engine
+        if not self.is_sqlite:  # whose readers see one state anyway
+            self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ")
 
     @property
     def is_sqlite(self) -> bool:
@@ -64,14 +67,14 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that only reads."""
-        with self.engine.connect() as connection, connection.begin():
+        """A transaction that only reads, and sees one state of the database from its first query on."""
+        with self._reader.begin() as connection:
             yield connection
 
     def check(self) -> None:
-        """Ask the database for its clock. Raises OperationalError when it can't be reached."""
+        """Look for a job. Raises DBAPIError if the database can't be reached or has no tables."""
         with self.reading() as connection:
-            connection.execute(text("SELECT 1"))
+            connection.execute(text("SELECT 1 FROM jobs LIMIT 1"))
 
     def close(self) -> None:
         self.engine.dispose()

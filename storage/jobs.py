@@ -95,6 +95,12 @@ def get_job(database: Database, job_id: str) -> JobView:
     return _view(row)
 
 
+def exists(database: Database, job_id: str) -> bool:
+    """Tell whether there is a job of that id, in whatever state."""
+    with database.reading() as connection:
+        return connection.execute(select(jobs.c.job).where(jobs.c.id == job_id)).first() is not None
+
+
 def list_jobs(database: Database, *, before: int | None = None, limit: int = 50) -> list[JobView]:
     """List jobs, newest first; `before` is the key (`JobView.job`) of the last one already seen."""
     query = _views().order_by(jobs.c.job.desc()).limit(limit)

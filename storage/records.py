@@ -5,6 +5,8 @@ boxes in whole pixels of the upright picture; scores and probabilities in ten-th
 (0..10000).
 """
 
+import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -147,16 +149,14 @@ class SegmentSlice:
     entries: tuple[int, ...]
     """dts of the key packets to enter at, best first; empty: decode from the start of the file."""
 
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "first_frame": self.first_frame,
-            "pts": list(self.pts),
-            "look": list(self.look),
-            "entries": list(self.entries),
-        }
+    def to_bytes(self) -> bytes:
+        """Pack it for the database: JSON, compressed."""
+        return zlib.compress(json.dumps(asdict(self), separators=(",", ":")).encode())
 
     @classmethod
-    def from_json(cls, given: dict[str, Any]) -> Self:
+    def from_bytes(cls, packed: bytes) -> Self:
+        """Read back what `to_bytes` packed."""
+        given = json.loads(zlib.decompress(packed))
         return cls(
             first_frame=int(given["first_frame"]),
             pts=tuple(given["pts"]),

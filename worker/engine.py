@@ -1,19 +1,16 @@
 """What every piece of work needs, and what this worker computes with."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 from storage import claims
 from storage.blobs import Blobs
 from storage.claims import Capabilities, Claim
 from storage.database import Database
-from storage.errors import ModelContractError
 from storage.settings import Settings
+from worker.model import load_model
 
 ENGINE_VERSION = "1"
 """Raised with every change that can change a row: a job is finished by the version that planned it.
@@ -53,15 +50,5 @@ class Engine:
 
 def capabilities(settings: Settings) -> Capabilities:
     """Tell what a worker with these settings computes with. Raises ModelContractError."""
-    return Capabilities(model_hash=_file_hash(settings.model), engine_version=ENGINE_VERSION)
-
-
-@cache
-def _file_hash(model: Path) -> str:
-    try:
-        return hashlib.sha256(model.read_bytes()).hexdigest()
-    except OSError as error:
-        raise ModelContractError(
-            f"the model file {model.name!r} can't be read ({error.strerror});"
-            " set AFFECTLINE_MODEL to an ONNX file made by model_training.export"
-        ) from error
+    model = load_model(settings.model)
+    return Capabilities(model_hash=model.sha256, engine_version=ENGINE_VERSION)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from storage import claims, timelines
+from storage import commits, timelines
 from storage.claims import Claim
 from storage.labels import EXPRESSIONS
 from storage.records import SCORE_UNIT
@@ -32,7 +32,7 @@ def finalise_job(engine: Engine, claim: Claim) -> None:
         timelines.set_tracks(engine.database, claim.job, numbered)
     found = tracker.tracks()
     summary = tally.summary(track_count=len(found))
-    claims.commit_job(engine.database, claim, summary=summary, tracks=found)
+    commits.commit_job(engine.database, claim, summary=summary, tracks=found)
 
 
 def _pages(engine: Engine, claim: Claim) -> Iterator[list[TimelineFrame]]:

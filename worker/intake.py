@@ -56,14 +56,15 @@ def check_head(head: bytes, *, size_bytes: int, max_bytes: int | None = None) ->
         raise TooLarge(f"the file has {size_bytes} bytes; this installation accepts {max_bytes}")
     if head.startswith(_AUDIO) or (head.startswith(b"RIFF") and head[8:12] == b"WAVE"):
         raise NoVideo(f"the file holds sound only; expected {EXPECTED_MEDIA}")
-    if not _looks_like_media(head):
+    if not looks_like_media(head):
         raise UnsupportedMedia(
             f"the file begins with {head[:12]!r}, which no supported format does;"
             f" expected {EXPECTED_MEDIA}"
         )
 
 
-def _looks_like_media(head: bytes) -> bool:
+def looks_like_media(head: bytes) -> bool:
+    """Tell whether a file that begins so may be an image or a video."""
     return (
         head.startswith(_IMAGES_AND_VIDEOS)
         or head[4:8] in _ISO_BOXES

@@ -1,6 +1,6 @@
 """Plan a job: let the analyser list its exact frames, write down its segments."""
 
-from storage import claims
+from storage import commits
 from storage.claims import Claim
 from worker.analyser.client import Analyser
 from worker.engine import Engine
@@ -19,5 +19,5 @@ def plan_job(engine: Engine, analyser: Analyser, claim: Claim) -> int:
             full_decode=claim.full_decode,
             tick=lambda _done: engine.tick(claim, 0),
         )
-    claims.commit_plan(engine.database, claim, plan, able=engine.able)
+    commits.commit_plan(engine.database, claim, plan, able=engine.able)
     return len(plan.segments)

@@ -18,6 +18,16 @@ def finish_removals(database: Database, blobs: Blobs) -> int:
     return len(begun)
 
 
+def remove_abandoned_uploads(database: Database, blobs: Blobs, *, older_than_s: float) -> int:
+    """Remove the bytes of uploads whose server was killed before their job stood. Returns how many."""
+    abandoned = [
+        job_id for job_id in blobs.list_older(older_than_s) if not jobs.exists(database, job_id)
+    ]
+    for job_id in abandoned:
+        blobs.delete(job_id)
+    return len(abandoned)
+
+
 def _remove(database: Database, blobs: Blobs, job: int, job_id: str) -> None:
     blobs.delete(job_id)
     jobs.finish_delete(database, job)

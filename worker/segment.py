@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 
-from storage import claims
+from storage import commits
 from storage.claims import Claim
 from worker.analyser.client import Analyser
 from worker.engine import Engine
@@ -24,4 +24,4 @@ def analyse_segment(engine: Engine, analyser: Analyser, claim: Claim) -> None:
 
     with engine.medium(claim) as medium:
         seen = analyser.analyse(medium, claim.options, media=claim.media, piece=piece, tick=tick)
-    claims.commit_segment(engine.database, claim, seen)
+    commits.commit_segment(engine.database, claim, seen)

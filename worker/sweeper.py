@@ -8,21 +8,24 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from kombu.exceptions import OperationalError as BrokerError
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError as DatabaseError
 
-from storage import claims
+from storage import claims, failures
 from storage.blobs import Blobs
 from storage.database import Database
-from worker.removal import finish_removals
+from worker.removal import finish_removals, remove_abandoned_uploads
 
 logger = logging.getLogger(__name__)
 
 TICK_S = 1.0
 _MAX_HINTS_PER_TICK = 32
+_TICKS_PER_TIDYING = 3600
+_UPLOAD_LASTS_S = 86_400  # no upload takes a day
 _SWEEPER_LOCK = 0x0AFFEC72  # any fixed number: the key of PostgreSQL's advisory lock
 
 
@@ -35,7 +38,7 @@ class Sweeper:
 
     def sweep(self) -> None:
         """Free expired leases, send the hints that got lost, finish removals that were cut off."""
-        freed = claims.free_expired_leases(self.database)
+        freed = failures.free_expired_leases(self.database)
         if freed:
             logger.warning("%d leases had expired; their work is free again", freed)
         ready = claims.count_ready(self.database)
@@ -43,13 +46,21 @@ class Sweeper:
             self.send_hints(min(ready, _MAX_HINTS_PER_TICK))
         finish_removals(self.database, self.blobs)
 
+    def tidy(self) -> None:
+        """Remove what killed uploads left behind: a look at every folder, so not every second."""
+        remove_abandoned_uploads(self.database, self.blobs, older_than_s=_UPLOAD_LASTS_S)
+
     def run(self, stop: threading.Event) -> None:
         """Sweep every TICK_S until told to stop; wait for a database or broker that is away."""
         while not stop.is_set():
             try:
                 with _turn(self.database, stop) as mine:
-                    while mine and not stop.wait(TICK_S):
+                    for tick in count():
+                        if not mine or stop.wait(TICK_S):
+                            break
                         self.sweep()
+                        if tick % _TICKS_PER_TIDYING == 0:
+                            self.tidy()
             except (BrokerError, DatabaseError) as error:
                 logger.warning("the sweeper waits: %s", error)
                 stop.wait(TICK_S)

@@ -2,7 +2,7 @@
 
 import logging
 
-from storage import claims
+from storage import claims, failures
 from storage.claims import Claim
 from storage.errors import AffectlineError, AnalyserOutOfMemory, LeaseLost
 from storage.records import SegmentKind
@@ -29,9 +29,9 @@ def work_next(engine: Engine, analyser: Analyser) -> bool:
         logger.warning("lease lost, result dropped", extra=facts)
     except AffectlineError as error:
         logger.warning("%s: %s", error.code, error.message, extra=facts)
-        claims.report_failure(engine.database, claim, error)
+        failures.report_failure(engine.database, claim, error)
     except MemoryError:  # it would end the whole Celery worker: celery issue 10462
-        claims.report_failure(engine.database, claim, AnalyserOutOfMemory())
+        failures.report_failure(engine.database, claim, AnalyserOutOfMemory())
     return True
 
 

@@ -4,17 +4,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from storage.blobs import Blobs
-from storage.claims import (
-    Capabilities,
-    Claim,
-    claim_next,
-    commit_job,
-    commit_plan,
-    commit_segment,
-    report_failure,
-)
+from storage.claims import Capabilities, Claim, claim_next
+from storage.commits import commit_job, commit_plan, commit_segment
 from storage.database import Database
 from storage.errors import CorruptMedia
+from storage.failures import report_failure
 from storage.jobs import JobView, StoredMedium, create_job, get_job, new_job_id
 from storage.labels import EXPRESSIONS
 from storage.records import (

@@ -4,10 +4,11 @@ import pytest
 from flask.testing import FlaskClient
 
 from storage.blobs import Blobs
-from storage.claims import claim_next, report_failure
+from storage.claims import claim_next
 from storage.database import Database
 from storage.errors import CorruptMedia, NotFound
 from storage.exports import csv_lines
+from storage.failures import report_failure
 from storage.jobs import JobView, begin_delete, finish_delete
 from storage.labels import EXPRESSIONS
 from storage.timelines import iterate_frames, read_frames

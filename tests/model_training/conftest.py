@@ -28,3 +28,13 @@ def exported(run_folder: Path) -> Path:
     model = run_folder / "best.keras"
     assert export.main(["--model", str(model), "--out", str(out), "--test", str(test)]) == 0
     return out
+
+
+@pytest.fixture(scope="session")
+def compact_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one epoch of the compact recipe on 70 fake faces, which stand beside it."""
+    folder = tmp_path_factory.mktemp("compact")
+    data = write_npz(draw_faces([0, 1, 2, 3, 4, 5, 6] * 10), folder / "faces")
+    options = ["--recipe", "compact", "--epochs", "1", "--batch-size", "32"]
+    assert train.main(["--data", str(data), "--out", str(folder / "run"), *options]) == 0
+    return folder / "run"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from model_training.datasets import read_faces
-from model_training.readers import CLASS_SPELLINGS, SPLIT_SPELLINGS
+from model_training.readers import CLASS_SPELLINGS, SPLIT_SPELLINGS, VOTE_EMOTIONS
 from storage.errors import InputError
 from storage.labels import EXPRESSIONS
 from tests.model_training.fake_faces import (
@@ -97,6 +97,28 @@ def test_duplicate_groups_are_found_by_pixels_where_none_are_given(tmp_path: Pat
     groups = read_faces(tmp_path / "faces.npz").duplicate_group
 
     assert groups[0] == groups[2] != groups[1]
+
+
+def test_ferplus_votes_become_shares_of_those_who_saw_an_emotion(tmp_path: Path):
+    names = ["NF", "happiness", "unknown", "neutral", *VOTE_EMOTIONS[2:]]
+    votes = np.zeros((3, 10), np.uint8)
+    votes[0, :4] = 1, 3, 5, 1
+    votes[2, 0] = 10
+    np.savez(
+        tmp_path / "faces.npz",
+        images=draw_faces([0, 1, 2]).images,
+        labels=np.array([0, -1, 2]),
+        ferplus_votes=votes,
+        vote_names=np.array(names),
+    )
+
+    found = read_faces(tmp_path / "faces.npz").votes
+
+    assert found.tolist() == [[0.25, 0.75, 0, 0, 0, 0, 0, 0], [0] * 8]
+
+
+def test_data_without_votes_has_none(tmp_path: Path):
+    assert read_faces(write_npz(draw_faces([0]), tmp_path / "faces")).votes is None
 
 
 def test_the_kaggle_layout_gives_the_split_that_is_asked_for(tmp_path: Path):
@@ -216,6 +238,15 @@ MALFORMED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "groups": (
         _npz(images=IMAGES, labels=np.zeros(2, int), duplicate_group=np.zeros(3, int)),
         r"expected duplicate_group of \(2,\), got \(3,\)",
+    ),
+    "votes": (
+        _npz(
+            images=IMAGES,
+            labels=np.zeros(2, int),
+            ferplus_votes=np.zeros((2, 9), int),
+            vote_names=np.array(["neutral"] * 10),
+        ),
+        r"expected ferplus_votes of \(2, 10\) with vote_names for neutral, .*; got \(2, 9\)",
     ),
     "none labelled": (
         _npz(images=IMAGES, labels=np.full(2, -1)),

@@ -176,7 +176,7 @@ def _other_labels(folder: Path) -> Path:
     [
         (lambda folder: folder / "none.onnx", "none.onnx"),
         (_no_onnx, "bad.onnx"),
-        (_other_labels, "other.onnx: input 'faces'"),
+        (_other_labels, "input 'faces'"),
     ],
     ids=["no file", "no model", "another model"],
 )

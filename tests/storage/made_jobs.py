@@ -4,7 +4,7 @@ from itertools import count
 
 from sqlalchemy import select, update
 
-from storage import claims, jobs
+from storage import claims, commits, failures, jobs
 from storage.claims import Capabilities, Claim
 from storage.database import Database
 from storage.errors import AffectlineError
@@ -81,7 +81,7 @@ def planned_job(database: Database, *sizes: int, full_decode: bool = False) -> s
     """Make a job and plan it into segments of these numbers of frames. Returns its public id."""
     job_id = new_job(database)
     claim = take(database, PLANS_ONLY)
-    claims.commit_plan(database, claim, plan_of(*sizes, full_decode=full_decode), able=ABLE)
+    commits.commit_plan(database, claim, plan_of(*sizes, full_decode=full_decode), able=ABLE)
     return job_id
 
 
@@ -114,7 +114,7 @@ def seen_in(piece: SegmentSlice | None, *, faces: int = 1) -> SegmentObservation
 
 def commit(database: Database, claim: Claim, *, faces: int = 1) -> None:
     """Commit the made-up rows of a claimed segment."""
-    claims.commit_segment(database, claim, seen_in(claim.slice, faces=faces))
+    commits.commit_segment(database, claim, seen_in(claim.slice, faces=faces))
 
 
 def finish_job(database: Database, *sizes: int, faces: int = 1) -> int:
@@ -122,7 +122,7 @@ def finish_job(database: Database, *sizes: int, faces: int = 1) -> int:
     planned_job(database, *sizes)
     while (claim := take(database)).kind is SegmentKind.ANALYSE:
         commit(database, claim, faces=faces)
-    claims.commit_job(database, claim, summary={"frames": sum(sizes)})
+    commits.commit_job(database, claim, summary={"frames": sum(sizes)})
     return claim.job
 
 
@@ -137,7 +137,7 @@ def expire_leases(database: Database) -> None:
 def fail(database: Database, error: AffectlineError, *, times: int = 1) -> None:
     """Claim the next piece of work and report this error, again and again."""
     for _ in range(times):
-        claims.report_failure(database, take(database), error)
+        failures.report_failure(database, take(database), error)
 
 
 def counters(database: Database, segment: int) -> tuple[int, int]:

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import func, select
 
-from storage import claims, jobs, timelines
-from storage.claims import MAX_FAILURES, MAX_LOSSES, Capabilities, Claim
+from storage import claims, commits, failures, jobs, timelines
+from storage.claims import Capabilities, Claim
 from storage.database import Database
 from storage.errors import (
     AnalyserDied,
@@ -20,6 +20,7 @@ from storage.errors import (
     NotFound,
     PlanMismatch,
 )
+from storage.failures import MAX_FAILURES, MAX_LOSSES
 from storage.records import JobOptions, JobState, SegmentKind
 from storage.tables import frames, observations, segments, tracks
 from storage.timelines import TrackRow
@@ -190,7 +191,7 @@ class TestHolding:
         claim = take(database)
         expire_leases(database)
 
-        freed = claims.free_expired_leases(database)
+        freed = failures.free_expired_leases(database)
 
         assert freed == 1
         assert counters(database, claim.segment) == (0, 1)
@@ -200,7 +201,7 @@ class TestHolding:
         new_job(database)
         take(database, lease_s=10)
 
-        assert claims.free_expired_leases(database) == 0
+        assert failures.free_expired_leases(database) == 0
         assert claims.claim_next(database, ABLE, lease_s=10) is None
 
     def test_a_lease_ends_by_itself(self, database: Database) -> None:
@@ -209,13 +210,13 @@ class TestHolding:
 
         time.sleep(0.1)
 
-        assert claims.free_expired_leases(database) == 1
+        assert failures.free_expired_leases(database) == 1
 
     def test_all_leases_can_be_freed_at_once(self, database: Database) -> None:
         planned_job(database, 1, 1)
         held = {take(database).segment, take(database).segment}
 
-        claims.free_all_leases(database)
+        failures.free_all_leases(database)
 
         assert {take(database).segment, take(database).segment} == held
 
@@ -223,7 +224,7 @@ class TestHolding:
         planned_job(database, 3)
         stale = take(database)
         expire_leases(database)
-        claims.free_expired_leases(database)
+        failures.free_expired_leases(database)
         current = take(database)
 
         with pytest.raises(LeaseLost):
@@ -231,9 +232,9 @@ class TestHolding:
         with pytest.raises(LeaseLost):
             commit(database, stale)
         claims.hand_back(database, stale)
-        claims.report_failure(database, stale, AnalyserDied())
-        claims.report_failure(database, stale, CorruptMedia())
-        claims.report_failure(database, stale, PlanMismatch())
+        failures.report_failure(database, stale, AnalyserDied())
+        failures.report_failure(database, stale, CorruptMedia())
+        failures.report_failure(database, stale, PlanMismatch())
 
         assert row_count(database) == 0
         assert counters(database, current.segment) == (0, 1)
@@ -273,7 +274,7 @@ class TestFailing:
         for _ in range(MAX_LOSSES):
             take(database)
             expire_leases(database)
-            claims.free_expired_leases(database)
+            failures.free_expired_leases(database)
             seen.append(jobs.get_job(database, job_id).state)
 
         assert seen == [JobState.RUNNING] * (MAX_LOSSES - 1) + [JobState.FAILED]
@@ -297,7 +298,6 @@ class TestFailing:
         fail(database, CorruptMedia())
 
         assert claims.claim_next(database, ABLE, lease_s=10) is None
-        assert not claims.has_open_work(database)
         with pytest.raises(LeaseLost):
             commit(database, other)
 
@@ -305,7 +305,7 @@ class TestFailing:
         new_job(database)
         claim = take(database)
 
-        claims.report_failure(database, claim, LeaseLost())
+        failures.report_failure(database, claim, LeaseLost())
 
         assert counters(database, claim.segment) == (0, 0)
 
@@ -327,9 +327,9 @@ class TestPlanningAgain:
         job_id = planned_job(database, 2, 2)
         fail(database, PlanMismatch())
 
-        claims.commit_plan(database, take(database), plan_of(4, full_decode=True), able=ABLE)
+        commits.commit_plan(database, take(database), plan_of(4, full_decode=True), able=ABLE)
         commit(database, take(database))
-        claims.commit_job(database, take(database), summary={})
+        commits.commit_job(database, take(database), summary={})
 
         view = jobs.get_job(database, job_id)
         assert (view.state, view.frames_done, view.frames_total) == (JobState.DONE, 4, 4)
@@ -347,7 +347,7 @@ class TestPlanningAgain:
         planned_job(database, 2, 2)
         old = take(database)
         fail(database, PlanMismatch())
-        claims.commit_plan(database, take(database), plan_of(4, full_decode=True), able=ABLE)
+        commits.commit_plan(database, take(database), plan_of(4, full_decode=True), able=ABLE)
         take(database)
 
         with pytest.raises(LeaseLost):
@@ -382,10 +382,10 @@ class TestCommitting:
     def test_a_second_plan_is_refused(self, database: Database) -> None:
         new_job(database)
         claim = take(database)
-        claims.commit_plan(database, claim, plan_of(2), able=ABLE)
+        commits.commit_plan(database, claim, plan_of(2), able=ABLE)
 
         with pytest.raises(LeaseLost):
-            claims.commit_plan(database, claim, plan_of(2), able=ABLE)
+            commits.commit_plan(database, claim, plan_of(2), able=ABLE)
 
         assert states(database, claim.job) == ["done", "ready", "waiting"]
 
@@ -442,7 +442,7 @@ class TestCommitting:
         commit(database, take(database))
         claim = take(database)
 
-        claims.commit_job(database, claim, summary={"frames": 3}, tracks=[A_TRACK])
+        commits.commit_job(database, claim, summary={"frames": 3}, tracks=[A_TRACK])
 
         view = jobs.get_job(database, job_id)
         assert (view.state, view.percent, view.summary) == (JobState.DONE, 100, {"frames": 3})
@@ -467,7 +467,7 @@ class TestDeleting:
         jobs.finish_delete(database, jobs.begin_delete(database, job_id))
 
         with pytest.raises(LeaseLost):
-            claims.commit_job(database, claim, summary={}, tracks=[A_TRACK])
+            commits.commit_job(database, claim, summary={}, tracks=[A_TRACK])
 
         assert row_count(database) == 0
 
@@ -546,13 +546,11 @@ class TestCounting:
         jobs.begin_delete(database, deleted)
 
         assert claims.count_ready(database) == 2
-        assert claims.has_open_work(database)
 
     def test_a_finished_job_is_no_open_work(self, database: Database) -> None:
         finish_job(database, 2)
 
         assert claims.count_ready(database) == 0
-        assert not claims.has_open_work(database)
 
 
 def test_rows_are_kept_exactly_as_seen(database: Database) -> None:
@@ -560,7 +558,7 @@ def test_rows_are_kept_exactly_as_seen(database: Database) -> None:
     claim = take(database)
     seen = seen_in(claim.slice, faces=3)
 
-    claims.commit_segment(database, claim, seen)
+    commits.commit_segment(database, claim, seen)
 
     found = timelines.read_frames(database, claim.job)
     assert [(f.frame, f.time_us, len(f.faces)) for f in found] == list(seen.frames)

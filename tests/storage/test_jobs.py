@@ -2,7 +2,7 @@
 
 import pytest
 
-from storage import claims, jobs, timelines
+from storage import commits, jobs, timelines
 from storage.database import Database
 from storage.records import JobState
 from tests.storage.made_jobs import (
@@ -32,11 +32,11 @@ def test_the_stage_follows_the_work(database: Database) -> None:
     stages = []
     claim = take(database)
     stages.append(jobs.get_job(database, job_id).stage)
-    claims.commit_plan(database, claim, plan_of(2), able=ABLE)
+    commits.commit_plan(database, claim, plan_of(2), able=ABLE)
     stages.append(jobs.get_job(database, job_id).stage)
     commit(database, take(database))
     stages.append(jobs.get_job(database, job_id).stage)
-    claims.commit_job(database, take(database), summary={})
+    commits.commit_job(database, take(database), summary={})
     stages.append(jobs.get_job(database, job_id).stage)
 
     assert stages == ["plan", "analyse", "finalise", "done"]
@@ -48,7 +48,7 @@ def test_a_hundred_percent_is_for_finished_jobs_only(database: Database) -> None
     before = jobs.get_job(database, job_id).percent
     commit(database, take(database))
     analysed = jobs.get_job(database, job_id).percent
-    claims.commit_job(database, take(database), summary={})
+    commits.commit_job(database, take(database), summary={})
 
     assert (before, analysed, jobs.get_job(database, job_id).percent) == (0, 99, 100)
 

@@ -8,6 +8,8 @@ import pytest
 import sqlalchemy
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from storage.database import MIGRATIONS, Database, migrate
 from storage.tables import metadata
@@ -101,9 +103,18 @@ def test_eight_processes_migrate_at_once(database_url: str) -> None:
 
 def _connect(url: str) -> str:
     database = Database(url)
-    database.check()
+    with database.reading() as connection:
+        connection.execute(text("SELECT 1"))
     database.close()
     return "connected"
+
+
+def test_a_database_without_tables_is_not_ready(database_url: str) -> None:
+    database = Database(database_url)
+
+    with pytest.raises(DBAPIError):
+        database.check()
+    database.close()
 
 
 def test_eight_processes_open_a_new_database_at_once(database_url: str) -> None:

@@ -140,11 +140,11 @@ def test_animated_webp_is_refused_by_its_name(tmp_path: Path) -> None:
         planned(file)
 
 
-def test_video_cut_off_before_its_index_is_refused(tmp_path: Path) -> None:
+def test_video_cut_off_before_its_index_is_said_to_be_damaged(tmp_path: Path) -> None:
     file = write_video(tmp_path / "video.mp4", moving_pictures(30), Recipe())
     file.write_bytes(file.read_bytes()[:-600])
 
-    with pytest.raises(UnsupportedMedia):
+    with pytest.raises(CorruptMedia, match="lost its index"):
         planned(file)
 
 

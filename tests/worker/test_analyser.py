@@ -25,7 +25,7 @@ from storage.records import JobOptions, MediaPlan, SegmentObservations, SegmentS
 from tests.storage.made_jobs import plan_of
 from tests.vision.made_media import installed_file
 from tests.waiting import wait_until
-from tests.worker.conftest import NewAnalyser
+from tests.worker.conftest import LIMITS, NewAnalyser
 from worker.analyser.client import Analyser
 
 
@@ -197,10 +197,36 @@ def test_a_missing_model_is_a_fault_of_this_installation(
     new_analyser: NewAnalyser, clip: Path, tmp_path: Path
 ) -> None:
     analyser = new_analyser(model=tmp_path / "none.onnx")
-    planned = plan(analyser, clip)
 
     with pytest.raises(ModelContractError, match=r"none\.onnx"):
+        plan(analyser, clip)
+
+
+def test_a_file_that_is_no_model_is_named(
+    new_analyser: NewAnalyser, clip: Path, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "wrong.onnx"
+    wrong.write_bytes(b"no model")
+    analyser = new_analyser(model=wrong)
+    planned = plan(analyser, clip)
+
+    with pytest.raises(ModelContractError, match=r"wrong\.onnx"):
         analyse(analyser, clip, planned, planned.segments[0])
+
+
+def test_a_model_replaced_while_the_worker_runs_changes_nothing(
+    new_analyser: NewAnalyser, clip: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model.onnx"
+    model.write_bytes(LIMITS.model.read_bytes())
+    analyser = new_analyser(model=model)
+    planned = plan(analyser, clip)
+    before = analyse(analyser, clip, planned, planned.segments[0])
+
+    model.write_bytes(b"another model")
+    analyser.close()  # the next child starts with what this process has read
+
+    assert analyse(analyser, clip, planned, planned.segments[0]) == before
 
 
 def test_a_killed_child_is_reported_and_replaced(analyser: Analyser, clip: Path) -> None:

@@ -1,11 +1,13 @@
 """The sweeper mends what crashes left behind, one at a time, and waits for a broker that is away."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 from kombu.exceptions import OperationalError
@@ -17,6 +19,7 @@ from storage.settings import Settings
 from tests.storage import made_jobs
 from tests.storage.made_jobs import ABLE, expire_leases, planned_job, take
 from tests.waiting import wait_until
+from tests.worker.conftest import NewJob
 from worker.celery_app import hint_sender, make_celery, queue_length
 from worker.engine import Engine
 from worker.sweeper import Sweeper
@@ -118,6 +121,22 @@ def running(*sweepers: Sweeper) -> Iterator[threading.Event]:
             stop.set()
     for end in ends:
         end.result()
+
+
+def test_an_upload_without_a_job_is_removed_when_it_is_a_day_old(
+    sweeper: Sweeper, engine: Engine, new_job: NewJob, clip: Path
+) -> None:
+    known = new_job(clip)
+    two_days_ago_s = time.time() - 2 * 86_400
+    for job_id in (known, "abandoned", "arriving"):
+        engine.blobs.create(job_id)[1].close()
+    for job_id in (known, "abandoned"):
+        os.utime(engine.blobs.folder / job_id, (two_days_ago_s, two_days_ago_s))
+
+    sweeper.tidy()
+
+    left = {folder.name for folder in engine.blobs.folder.iterdir()}
+    assert left == {known, "arriving"}
 
 
 def test_only_one_sweeper_sweeps_and_another_takes_over(

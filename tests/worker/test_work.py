@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from storage import claims, jobs, timelines
+from storage import failures, jobs, timelines
 from storage.exports import csv_lines
-from storage.records import Detector, JobOptions, JobState, SegmentKind
+from storage.records import Detector, JobOptions, JobState, SegmentKind, SegmentSlice
 from storage.tables import segments
 from tests.storage.made_jobs import counters, expire_leases, states
 from tests.vision.made_media import Recipe, moving_pictures, write_video
@@ -116,7 +116,7 @@ def test_any_split_gives_the_same_timeline(
     [
         (lambda clip: b"", "empty_file"),
         (lambda clip: b"Dear diary, this is no picture.\n" * 20, "unsupported_media"),
-        (lambda clip: clip[: len(clip) // 8], "unsupported_media"),
+        (lambda clip: clip[: len(clip) // 8], "corrupt_media"),
         (lambda clip: b"\x89PNG\r\n\x1a\n" + clip[:500], "corrupt_media"),
     ],
     ids=["empty", "text", "cut before its index", "a picture in name only"],
@@ -199,7 +199,7 @@ def test_work_that_lost_its_lease_is_dropped(
 
     def lose_the_lease() -> bool:
         expire_leases(engine.database)
-        claims.free_expired_leases(engine.database)
+        failures.free_expired_leases(engine.database)
         return False
 
     analyser._start()[0].send_signal(signal.SIGSTOP)
@@ -251,9 +251,9 @@ def _shift_first_slice(engine: Engine) -> None:
     with engine.database.writing() as connection:
         where = (segments.c.kind == SegmentKind.ANALYSE, segments.c.position == 2)
         payload = connection.execute(select(segments.c.payload).where(*where)).scalar_one()
-        piece = claims._unpack(payload)
+        piece = SegmentSlice.from_bytes(payload)
         wrong = replace(piece, pts=tuple(pts + 1 for pts in piece.pts))
-        connection.execute(update(segments).where(*where).values(payload=claims._pack(wrong)))
+        connection.execute(update(segments).where(*where).values(payload=wrong.to_bytes()))
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

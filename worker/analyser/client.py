@@ -14,11 +14,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.errors import AnalyserDied, AnalyserOutOfMemory, AnalyserTimeout
+from storage.errors import (
+    AffectlineError,
+    AnalyserDied,
+    AnalyserOutOfMemory,
+    AnalyserTimeout,
+    ModelContractError,
+)
 from storage.records import JobOptions, MediaInfo, MediaPlan, SegmentObservations, SegmentSlice
 from storage.settings import Settings
 from worker.analyser import messages
 from worker.analyser.wire import Decoder, Message, WireError, send_request
+from worker.model import load_model
 
 TICK_S = 1.0
 """How often the supervisor looks at lease, progress, memory and clock."""
@@ -125,37 +132,42 @@ class Analyser:
             self.close()
             raise
         if answer.header.get("say") == "failure":
-            raise messages.raised(answer)
+            raise self._named(messages.raised(answer))
         return answer
+
+    def _named(self, error: AffectlineError) -> AffectlineError:
+        """Say which model file is at fault: the child does not know its name."""
+        if isinstance(error, ModelContractError):
+            return ModelContractError(f"{self._limits.model}: {error.message}")
+        return error
 
     def _start(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
         if self._process is not None and self._process.poll() is not None:
             self.close()
         if self._process is None or self._connection is None:
-            ours, theirs = socket.socketpair()
-            with theirs:
+            model_file = load_model(self._limits.model)
+            self._connection, theirs = socket.socketpair()
+            # A stopped child would block a long request for ever.
+            self._connection.settimeout(self._limits.patience_s)
+            with theirs, model_file.opened() as model:
                 self._process = subprocess.Popen(
-                    self._command(theirs.fileno()),
-                    pass_fds=(theirs.fileno(),),
+                    self._command(theirs.fileno(), model),
+                    pass_fds=(theirs.fileno(), model),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     env=_environment(),
                     start_new_session=True,  # a Ctrl-C is for the supervisor
                 )
-            ours.settimeout(
-                self._limits.patience_s
-            )  # a stopped child would block a long request for ever
-            self._connection = ours
         return self._process, self._connection
 
-    def _command(self, their_end: int) -> list[str]:
+    def _command(self, their_end: int, model: int) -> list[str]:
         address_space = self._limits.memory_bytes * _ADDRESS_SPACE_FACTOR
         return [
             *(sys.executable, "-m", "worker.analyser.main"),
             *("--socket", str(their_end)),
             *("--parent", str(os.getpid())),
             *("--address-space", str(address_space)),
-            *("--model", str(self._limits.model)),
+            *("--model", f"/proc/self/fd/{model}"),
         ]
 
     def _supervise(
@@ -247,6 +259,4 @@ def _environment() -> dict[str, str]:
     directory shadows it.
     """
     search = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH", ""))))
-    # onnxruntime 1.32 writes a device id to the home folder and reports to Microsoft unless told not to.
-    quiet = {"ORT_DISABLE_TELEMETRY": "1"}
-    return {**os.environ, "PYTHONPATH": search, "PYTHONSAFEPATH": "1", **quiet}
+    return {**os.environ, "PYTHONPATH": search, "PYTHONSAFEPATH": "1"}

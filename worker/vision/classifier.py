@@ -23,7 +23,7 @@ class Classifier:
         if not model_path.is_file():
             raise ModelContractError(f"there is no model file {model_path}")
         self._session = OnnxSession(model_path)
-        _check_contract(self._session, model_path)
+        _check_contract(self._session)
 
     def probabilities(self, faces: Floats) -> Floats:
         """Classify faces in batches of at most BATCH.
@@ -37,14 +37,10 @@ class Classifier:
         return np.concatenate(parts)
 
 
-def _check_contract(session: OnnxSession, model_path: Path) -> None:
+def _check_contract(session: OnnxSession) -> None:
+    _check_tensor(session.inputs.get("faces"), [FACE_SIZE, FACE_SIZE, 1], "input 'faces'")
     _check_tensor(
-        session.inputs.get("faces"), [FACE_SIZE, FACE_SIZE, 1], f"{model_path}: input 'faces'"
-    )
-    _check_tensor(
-        session.outputs.get("probabilities"),
-        [len(EXPRESSIONS)],
-        f"{model_path}: output 'probabilities'",
+        session.outputs.get("probabilities"), [len(EXPRESSIONS)], "output 'probabilities'"
     )
     stated = session.metadata.get("labels", "")
     try:
@@ -53,7 +49,7 @@ def _check_contract(session: OnnxSession, model_path: Path) -> None:
         labels = ()
     if labels != EXPRESSIONS:
         raise ModelContractError(
-            f"{model_path}: metadata 'labels' is {stated!r}; expected {json.dumps(EXPRESSIONS)}"
+            f"metadata 'labels' is {stated!r}; expected {json.dumps(EXPRESSIONS)}"
         )
 
 

@@ -22,6 +22,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from storage.errors import CorruptMedia, EmptyFile, InputError, NoVideo, TooLarge, UnsupportedMedia
+from worker.intake import HEAD_BYTES, looks_like_media
 from worker.vision import formats
 from worker.vision.orientation import (
     EXIF_SEARCHED_BYTES,
@@ -195,8 +196,19 @@ def _open_container(fd: int, limits: MediaLimits) -> InputContainer:
     except av.error.MemoryError as error:
         raise out_of_memory() from error
     except av.error.FFmpegError as error:
-        found = "no supported format was recognised in it"
-        raise UnsupportedMedia(f"{found}; expected {formats.EXPECTED}") from error
+        raise _unreadable(fd) from error
+
+
+def _unreadable(fd: int) -> UnsupportedMedia | CorruptMedia:
+    """Say why FFmpeg can't open a file: another format, or one that begins well."""
+    if looks_like_media(os.pread(fd, HEAD_BYTES, 0)):
+        return CorruptMedia(
+            "the file begins like an image or a video, but can't be read: it is damaged or cut off"
+            " (an MP4 that was cut off has lost its index)"
+        )
+    return UnsupportedMedia(
+        f"no supported format was recognised in the file; expected {formats.EXPECTED}"
+    )
 
 
 def _choose_stream(container: InputContainer) -> VideoStream:

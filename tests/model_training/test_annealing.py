@@ -1,0 +1,303 @@
+"""Annealed training: goes on exactly where it was left, averages its weights, learns from votes."""
+
+import json
+import math
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import pytest
+import tensorflow as tf
+
+from model_training import train
+from model_training.annealing import Learner, label_loss, train_annealed, vote_loss
+from model_training.checkpoints import CHECKPOINT, POSITION
+from model_training.distortion import distorted_batches
+from model_training.faces import FaceSet
+from model_training.networks import CompactNetwork, build_compact_network
+from model_training.pace import Clock, Pace
+from model_training.recipes import RECIPES, AnnealedRecipe, Annealing
+from model_training.runs import read_history
+from tests.model_training.fake_faces import KERAS_AND_NUMPY, draw_faces, write_npz
+
+pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
+
+TINY = AnnealedRecipe(
+    name="tiny",
+    build=lambda: build_compact_network(CompactNetwork(filters=(4, 8), convolutions=1)),
+    schedule=Annealing(epochs=2, batch_size=16),
+)
+
+
+def _voted_faces() -> FaceSet:
+    """Return 56 fake faces whose crowd voted, for all but the first, for the labels."""
+    faces = draw_faces([0, 1, 2, 3, 4, 5, 6] * 8)
+    votes = np.eye(8, dtype=np.float32)[faces.labels]
+    votes[0] = 0
+    return replace(faces, votes=votes)
+
+
+def _train(out: Path, recipe: AnnealedRecipe = TINY, *, seed: int = 1, **options) -> keras.Model:
+    out.mkdir(exist_ok=True)
+    test = draw_faces([0, 1, 2, 3, 4, 5, 6], seed=5)
+    return train_annealed(recipe, _voted_faces(), test, out=out, seed=seed, **options)
+
+
+def _numbers(folder: Path) -> dict[str, npt.NDArray]:
+    """Return all that a checkpoint holds but the time, which is never the same twice."""
+    with np.load(folder / CHECKPOINT) as arrays:
+        numbers = {name: arrays[name] for name in arrays.files}
+    position = json.loads(str(numbers.pop(POSITION)))
+    return numbers | {"step": position["step"], "best": position["best_loss"]}
+
+
+def _scores(folder: Path) -> dict[str, list[float]]:
+    """Return the history without its times."""
+    history = read_history(folder)
+    del history["seconds"]
+    return history
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that went through its two epochs at once."""
+    folder = tmp_path_factory.mktemp("annealed") / "whole"
+    _train(folder)
+    return folder
+
+
+def test_one_epoch_and_one_resumed_are_two_epochs_bit_by_bit(whole: Path, tmp_path: Path):
+    _train(tmp_path / "parts", stop_after=1)
+    assert len(_scores(tmp_path / "parts")["epoch"]) == 1
+
+    _train(tmp_path / "parts", resume=True)
+
+    expected, found = _numbers(whole), _numbers(tmp_path / "parts")
+    assert expected.keys() == found.keys()
+    assert [name for name in expected if not np.array_equal(expected[name], found[name])] == []
+    assert _scores(tmp_path / "parts") == _scores(whole)
+
+
+def test_an_epoch_that_was_cut_short_leaves_no_line_behind(whole: Path, tmp_path: Path):
+    """History was written, the checkpoint was not: power went in between."""
+    shutil.copytree(whole, tmp_path / "run")
+    with (tmp_path / "run" / "history.csv").open("a") as history:
+        history.write("2,0,0,0,0,0,0,0\n")
+
+    _train(tmp_path / "run", resume=True)
+
+    assert _scores(tmp_path / "run") == _scores(whole)
+
+
+def test_another_seed_gives_another_training(whole: Path, tmp_path: Path):
+    _train(tmp_path / "other", seed=2, stop_after=1)
+
+    assert _scores(tmp_path / "other")["loss"][0] != _scores(whole)["loss"][0]
+
+
+def test_the_best_model_is_the_averaged_one_in_float32(tmp_path: Path):
+    averaged = _train(tmp_path / "run", stop_after=1)
+
+    kept = keras.saving.load_model(tmp_path / "run" / "best.keras")
+
+    assert {layer.compute_dtype for layer in kept.layers} == {"float32"}
+    for expected, found in zip(averaged.get_weights(), kept.get_weights(), strict=True):
+        assert np.array_equal(expected, found)
+
+
+def test_a_time_budget_replaces_the_number_of_epochs(tmp_path: Path):
+    schedule = replace(TINY.schedule, epochs=1, time_budget_minutes=0.05)
+
+    _train(tmp_path / "run", replace(TINY, schedule=schedule))
+
+    with np.load(tmp_path / "run" / CHECKPOINT) as arrays:
+        assert json.loads(str(arrays[POSITION]))["spent_s"] >= 3
+
+
+@pytest.fixture
+def learner() -> Learner:
+    keras.utils.set_random_seed(1)
+    return Learner(TINY)
+
+
+def _learn(learner: Learner, *, epoch: int = 0) -> None:
+    batches = distorted_batches(
+        _voted_faces(), TINY.augmentation, batch_size=16, seed=1, epoch=epoch
+    )
+    pace = Pace(TINY.schedule, steps_per_epoch=3, clock=Clock())
+    learner.learn(batches, pace, step=3 * epoch, steps=3)
+
+
+def test_averaged_weights_and_statistics_follow_the_learned_ones(learner: Learner):
+    first = learner.averaged.get_weights()
+
+    _learn(learner)
+
+    named = {weight.path: weight for weight in learner.averaged.weights}
+    statistics = [np.asarray(w) for path, w in named.items() if "moving_variance" in path]
+    moved = [
+        not np.array_equal(a, b) for a, b in zip(first, learner.averaged.get_weights(), strict=True)
+    ]
+    learned = learner.variables()[: len(moved)]
+    apart = [
+        not np.array_equal(np.asarray(slow), np.asarray(fast))
+        for slow, fast in zip(learner.averaged.weights, learned, strict=True)
+    ]
+    assert all(moved)
+    assert any(apart)
+    assert statistics and all((variance != 1).any() for variance in statistics)
+
+
+def test_building_in_mixed_precision_leaves_the_policy_as_it_was():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        Learner(TINY)
+        after = keras.config.dtype_policy().name
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+    assert after == "mixed_float16"
+
+
+def test_kernels_decay_and_nothing_else_does():
+    """At a rate of 1, without momentum and gradients, a step takes away the decay."""
+    schedule = replace(TINY.schedule, weight_decay=0.25, momentum=0.0, vote_weight=0.0)
+    learner = Learner(replace(TINY, schedule=schedule))
+    [votes] = [v for v in learner.variables() if v.path.endswith("votes/kernel")]
+    [bias] = [v for v in learner.variables() if v.path.endswith("votes/bias")]
+    bias.assign(np.ones(8))
+    before = np.asarray(votes)
+
+    learner.step(*_one_batch(), rate=1.0)
+
+    assert np.asarray(votes) == pytest.approx(0.75 * before)
+    assert np.asarray(bias) == pytest.approx(np.ones(8))
+
+
+def _one_batch() -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    return next(
+        iter(distorted_batches(_voted_faces(), TINY.augmentation, batch_size=16, seed=1, epoch=0))
+    )
+
+
+def test_votes_teach_the_features():
+    faces, labels, votes = _one_batch()
+
+    def kernel_after_a_step(votes: tf.Tensor) -> npt.NDArray:
+        keras.utils.set_random_seed(1)
+        learner = Learner(TINY)
+        learner.step(faces, labels, votes, rate=0.1)
+        return np.asarray(learner.variables()[0])
+
+    with_votes, without, again = map(
+        kernel_after_a_step, (votes, tf.zeros_like(votes), tf.zeros_like(votes))
+    )
+
+    assert np.array_equal(without, again)
+    assert not np.array_equal(with_votes, without)
+
+
+def test_label_loss_is_the_cross_entropy_with_smoothed_labels():
+    logits = np.log(np.array([[0.7, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05]], np.float32))
+
+    plain = float(label_loss(logits, np.array([0]), smoothing=0.0))
+    smoothed = float(label_loss(logits, np.array([0]), smoothing=0.7))
+
+    assert plain == pytest.approx(-math.log(0.7), rel=1e-5)
+    assert smoothed == pytest.approx(-0.4 * math.log(0.7) - 0.6 * math.log(0.05), rel=1e-5)
+
+
+def test_vote_loss_counts_only_faces_that_have_votes():
+    logits = np.zeros((3, 8), np.float32)
+    votes = np.zeros((3, 8), np.float32)
+    votes[1, :2] = 0.5
+
+    assert float(vote_loss(logits, votes)) == pytest.approx(math.log(8))
+    assert float(vote_loss(logits, np.zeros_like(votes))) == 0
+
+
+def test_the_compact_recipe_is_the_measured_one():
+    network = RECIPES["compact"].build()
+    convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
+
+    assert [layer.filters for layer in convolutions] == [32, 32, 64, 64, 128, 128, 256, 256]
+    assert 1_170_000 < network.count_params() < 1_180_000
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    faces = draw_faces([0, 1, 2, 3, 4, 5, 6] * 10)
+    return write_npz(faces, tmp_path_factory.mktemp("data") / "faces")
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--recipe", "compact", "--resume"], "meta.json: expected the meta.json that"),
+        (["--recipe", "compact", "--time-budget", "0"], "--time-budget: expected more than 0"),
+        (["--recipe", "compact", "--stop-after", "0"], "--stop-after: expected 1 or more, got 0"),
+        (["--recipe", "seed", "--resume"], "expected a recipe that is annealed (compact)"),
+        (["--recipe", "seed", "--time-budget", "5"], "expected a recipe that is annealed"),
+    ],
+)
+def test_what_cannot_be_annealed_or_resumed_is_refused_in_one_line(
+    more: list[str], message: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    code = train.main(["--data", str(data), "--out", str(tmp_path / "run"), *more])
+
+    error = capsys.readouterr().err
+    assert code == 2
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--seed", "2"], "to have the seed 2, it has 1"),
+        (["--epochs", "9"], "to have the settings"),
+        ([], "checkpoint.npz: expected the checkpoint of a run to --resume, found no file"),
+    ],
+)
+def test_a_run_is_resumed_with_the_options_it_began_with(
+    more: list[str], message: str, data: Path, compact_run: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+):  # fmt: skip
+    shutil.copytree(compact_run, tmp_path / "run")
+    (tmp_path / "run" / CHECKPOINT).unlink()
+    source = compact_run.parent / "faces.npz"
+    options = ["--recipe", "compact", "--epochs", "1", "--batch-size", "32", *more]
+
+    code = train.main(["--data", str(source), "--out", str(tmp_path / "run"), "--resume", *options])
+
+    assert code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_checkpoint_of_another_network_is_refused(
+    whole: Path, compact_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    shutil.copytree(compact_run, tmp_path / "run")
+    shutil.copy(whole / CHECKPOINT, tmp_path / "run" / CHECKPOINT)
+    source = compact_run.parent / "faces.npz"
+    options = ["--recipe", "compact", "--epochs", "1", "--batch-size", "32", "--resume"]
+
+    code = train.main(["--data", str(source), "--out", str(tmp_path / "run"), *options])
+
+    assert code == 2
+    assert "expected the checkpoint of this recipe's network" in capsys.readouterr().err
+
+
+def test_a_finished_run_is_resumed_without_a_step(compact_run: Path, tmp_path: Path):
+    shutil.copytree(compact_run, tmp_path / "run")
+    source = compact_run.parent / "faces.npz"
+    options = ["--recipe", "compact", "--epochs", "1", "--batch-size", "32", "--resume"]
+
+    assert train.main(["--data", str(source), "--out", str(tmp_path / "run"), *options]) == 0
+
+    assert (tmp_path / "run" / CHECKPOINT).read_bytes() == (compact_run / CHECKPOINT).read_bytes()
+    assert _scores(tmp_path / "run") == _scores(compact_run)
