@@ -1,80 +1,25 @@
 """`affectline up`, which `./run` starts: real processes, a real broker, a data folder of its own."""
 
-import os
 import signal
 import socket
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.end_to_end.running import (
+    STOP_LIMIT_S,
+    RunningSystem,
+    end,
+    free_port,
+    running_system,
+)
 from tests.waiting import wait_until
 
-ROOT = Path(__file__).parents[2]
-STOP_LIMIT_S = 10
 PARTS = ("broker", "worker", "sweeper", "serve")
-
-
-class RunningSystem:
-    """An `affectline up` in a process of its own and what it printed."""
-
-    def __init__(self, folder: Path, *, port: int) -> None:
-        self.data = folder / "data"
-        self._output = folder / f"output-{port}"
-        self.port = port
-        with self._output.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "api.cli", "up"],
-                cwd=folder,
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-
-    def _environment(self) -> dict[str, str]:
-        return {
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            "AFFECTLINE_DATA": str(self.data),
-            "AFFECTLINE_PORT": str(self.port),
-            "AFFECTLINE_WORKERS": "1",
-        }
-
-    @property
-    def output(self) -> str:
-        return self._output.read_text()
-
-    @property
-    def address(self) -> str:
-        _, _, rest = self.output.partition("Affectline is ready: ")
-        return rest.split()[0]
-
-    def wait_until_ready(self) -> None:
-        wait_until(lambda: "is ready: http" in self.output, "it is ready", patience_s=60)
-
-    def part(self, name: str) -> psutil.Process:
-        wanted = "valkey-server" if name == "broker" else f"api.cli {name}"
-        for child in psutil.Process(self.process.pid).children():
-            with suppress(psutil.NoSuchProcess):
-                if wanted in " ".join(child.cmdline()).replace("redis-server", "valkey-server"):
-                    return child
-        raise LookupError(f"no part {name}")
-
-    def restarted(self, name: str, *, instead_of: int) -> bool:
-        try:
-            return self.part(name).pid != instead_of
-        except (LookupError, psutil.NoSuchProcess):
-            return False
-
-    def family(self) -> list[psutil.Process]:
-        supervisor = psutil.Process(self.process.pid)
-        return [supervisor, *supervisor.children(recursive=True)]
 
 
 @pytest.fixture
@@ -89,28 +34,6 @@ def lasting_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running
     """The whole system, ready, for all tests that leave it running."""
     with running_system(tmp_path_factory.mktemp("lasting")) as running:
         yield running
-
-
-@contextmanager
-def running_system(folder: Path) -> Iterator[RunningSystem]:
-    running = RunningSystem(folder, port=free_port())
-    try:
-        running.wait_until_ready()
-        yield running
-    finally:
-        end(running)
-
-
-def end(running: RunningSystem) -> None:
-    if running.process.poll() is None:
-        running.process.terminate()
-        running.process.wait(STOP_LIMIT_S + 5)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def get(url: str) -> bytes:
