@@ -5,59 +5,43 @@ A second call goes on where a killed one stopped: finished files are not looked 
 ones go on.
 """
 
-import csv
 import fcntl
-import io
-import json
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
+from api.items import (
+    Item,
+    done_item,
+    failed_item,
+    item_lines,
+    printable,
+    provenance,
+    refused_item,
+    write_atomically,
+)
 from api.outputs import ITEMS_NAME, STATE_FOLDER, Input, find_inputs
 from storage import failures, jobs, timelines
 from storage.blobs import Blobs, file_location, sha256_of
 from storage.database import Database, migrate
-from storage.errors import AffectlineError, Conflict, InputError, PathNotFound
-from storage.exports import csv_lines, guarded_cell, seconds
+from storage.errors import Conflict, InputError, PathNotFound
+from storage.exports import csv_lines
 from storage.jobs import JobView, StoredMedium
-from storage.records import JobOptions, JobState, MediaInfo
+from storage.records import JobOptions, JobState
 from storage.settings import Settings
-from storage.version import VERSION
 from worker.analyser.client import Analyser, AnalyserLimits
-from worker.engine import ENGINE_VERSION, Engine, capabilities
+from worker.engine import Engine, capabilities
 from worker.intake import HEAD_BYTES, check_head
 from worker.removal import remove_job
 from worker.work import work_next
 
 logger = logging.getLogger(__name__)
 
-ITEM_COLUMNS = ("path", "sha256", "state", "code", "frames", "frames_with_face", "seconds")
 _IDLE_S = 0.1
-_LIBRARIES = ("av", "numpy", "onnxruntime", "opencv-python-headless")
-
-
-@dataclass(frozen=True)
-class Item:
-    """How one input ended: a row of items.csv."""
-
-    path: str
-    sha256: str = ""
-    state: str = "failed"  #: done, failed or skipped (found in a folder, no image or video)
-    code: str = ""  #: of the error
-    frames: int | None = None  #: looked-at frames
-    frames_with_face: int | None = None
-    seconds: str = ""  #: time of the last frame
-    message: str = ""  #: of the error; not in the file
-
-    def cells(self) -> list[str]:
-        values = [getattr(self, column) for column in ITEM_COLUMNS]
-        return ["" if value is None else guarded_cell(str(value)) for value in values]
 
 
 @dataclass(frozen=True)
@@ -94,7 +78,7 @@ def annotate(
                 )
         finally:
             database.close()
-    _write_atomically(folder / f"{ITEMS_NAME}.csv", _item_lines(items))
+    write_atomically(folder / f"{ITEMS_NAME}.csv", item_lines(items))
     return items
 
 
@@ -219,7 +203,7 @@ class _Session:
         try:
             self._open[index] = self._job_for(given)
         except InputError as error:
-            self._end(index, _refused(given, error))
+            self._end(index, refused_item(given, error))
 
     def _job_for(self, given: Input) -> str:
         medium = _medium(given.path)
@@ -248,13 +232,13 @@ class _Session:
         del self._open[index]
         given = self._inputs[index]
         if view.state is JobState.FAILED:
-            self._end(index, _failed(given, view))
+            self._end(index, failed_item(given, view))
             return
         target = given.file(self._folder, ".csv")
         target.parent.mkdir(parents=True, exist_ok=True)
-        _write_atomically(target, csv_lines(timelines.iterate_frames(self._database, view.job)))
-        _write_atomically(given.file(self._folder, ".json"), _facts(view))
-        self._end(index, _done(given, view))
+        write_atomically(target, csv_lines(timelines.iterate_frames(self._database, view.job)))
+        write_atomically(given.file(self._folder, ".json"), provenance(view))
+        self._end(index, done_item(given, view))
 
     def _end(self, index: int, item: Item) -> None:
         self._items[index] = item
@@ -280,71 +264,3 @@ def _medium(path: Path) -> StoredMedium:
     return StoredMedium(
         filename=path.name, location=file_location(path), size_bytes=size_bytes, sha256=digest
     )
-
-
-def printable(path: Path) -> str:
-    """The path as text; bytes of it that are not UTF-8 as escapes."""
-    return str(path).encode(errors="backslashreplace").decode()
-
-
-def _refused(given: Input, error: AffectlineError) -> Item:
-    state = "failed" if given.asked_for else "skipped"
-    return Item(path=printable(given.path), state=state, code=error.code, message=error.message)
-
-
-def _failed(given: Input, view: JobView) -> Item:
-    return Item(
-        path=printable(given.path),
-        sha256=view.sha256,
-        code=view.error_code or "",
-        message=view.error_message or "",
-    )
-
-
-def _done(given: Input, view: JobView) -> Item:
-    summary, media = view.summary or {}, MediaInfo(**(view.media_info or {}))
-    return Item(
-        path=printable(given.path),
-        sha256=view.sha256,
-        state="done",
-        frames=summary["frames"],
-        frames_with_face=summary["frames_with_face"],
-        seconds=seconds(media.duration_us),
-    )
-
-
-def _facts(view: JobView) -> Iterator[str]:
-    """The JSON beside a CSV: all that is needed to say where its numbers come from."""
-    media = MediaInfo(**(view.media_info or {}))
-    facts: dict[str, Any] = {
-        "file": view.filename,
-        "sha256": view.sha256,
-        "size_bytes": view.size_bytes,
-        "start_offset_s": float(seconds(media.start_offset_us)),
-        "media": media.as_json(),
-        "options": view.options.as_json(),
-        "model_sha256": view.model_hash,
-        "versions": {
-            "affectline": VERSION,
-            "engine": ENGINE_VERSION,
-            **{name: version(name) for name in _LIBRARIES},
-        },
-        "counts": view.summary,
-    }
-    yield json.dumps(facts, indent=2) + "\n"
-
-
-def _item_lines(items: list[Item]) -> Iterator[str]:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(ITEM_COLUMNS)
-    writer.writerows(item.cells() for item in items)
-    yield text.getvalue()
-
-
-def _write_atomically(target: Path, lines: Iterator[str]) -> None:
-    """Write beside the target and rename: whoever looks sees the whole file or none."""
-    draft = target.with_name(f".{target.name}.part")
-    with draft.open("w", encoding="utf-8", newline="") as file:
-        file.writelines(lines)
-    draft.replace(target)

@@ -8,7 +8,7 @@ done twice, but its effect is there once. Jobs are locked before segments, every
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, or_, select, update
+from sqlalchemy import Connection, ScalarSelect, and_, case, func, or_, select, update
 
 from storage.database import Database, now_s
 from storage.errors import LeaseLost
@@ -49,28 +49,10 @@ class Claim:
 
 def claim_next(database: Database, able: Capabilities, *, lease_s: float) -> Claim | None:
     """Take the lease on the oldest ready segment; None if there is none for this worker."""
-    candidate = (
-        select(segments.c.segment)
-        .join(jobs, jobs.c.job == segments.c.job)
-        .where(
-            segments.c.state == SegmentState.READY,
-            jobs.c.state.in_(LIVE_STATES),
-            or_(
-                segments.c.kind == SegmentKind.PLAN,
-                and_(
-                    jobs.c.model_hash == able.model_hash,
-                    jobs.c.engine_version == able.engine_version,
-                ),
-            ),
-        )
-        .order_by(segments.c.job, segments.c.position)
-        .limit(1)
-        .with_for_update(skip_locked=True, of=segments)
-    )
     with database.writing() as connection:
         row = connection.execute(
             update(segments)
-            .where(segments.c.segment == candidate.scalar_subquery())
+            .where(segments.c.segment == _oldest_ready(able))
             .values(
                 state=SegmentState.RUNNING,
                 fence=segments.c.fence + 1,
@@ -93,6 +75,29 @@ def claim_next(database: Database, able: Capabilities, *, lease_s: float) -> Cla
             .values(state=JobState.RUNNING, started_at=now_s())
         )
         return _claim(connection, row)
+
+
+def _oldest_ready(able: Capabilities) -> ScalarSelect[int]:
+    """The oldest segment that may be claimed by a worker of these capabilities."""
+    oldest = (
+        select(segments.c.segment)
+        .join(jobs, jobs.c.job == segments.c.job)
+        .where(
+            segments.c.state == SegmentState.READY,
+            jobs.c.state.in_(LIVE_STATES),
+            or_(
+                segments.c.kind == SegmentKind.PLAN,
+                and_(
+                    jobs.c.model_hash == able.model_hash,
+                    jobs.c.engine_version == able.engine_version,
+                ),
+            ),
+        )
+        .order_by(segments.c.job, segments.c.position)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=segments)
+    )
+    return oldest.scalar_subquery()
 
 
 def _claim(connection: Connection, row: Any) -> Claim:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from api.annotate import Item, Progress, _Session, annotate
+from api.annotate import Progress, _Session, annotate
+from api.items import Item
 from api.outputs import find_inputs
 from storage import jobs
 from storage.database import Database, migrate
