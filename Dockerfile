@@ -5,9 +5,9 @@ WORKDIR /build
 COPY requirements/bootstrap.lock requirements/serve.lock requirements/sample.lock ./
 RUN python -m pip install --no-cache-dir --require-hashes --only-binary :all: -r bootstrap.lock \
     && python -m uv venv /opt/affectline \
-    && python -m uv pip install --no-cache --python /opt/affectline/bin/python \
+    && python -m uv pip install --no-cache --compile-bytecode --python /opt/affectline/bin/python \
         --require-hashes -r serve.lock \
-    && python -m uv pip install --no-cache --python /opt/affectline/bin/python \
+    && python -m uv pip install --no-cache --compile-bytecode --python /opt/affectline/bin/python \
         --no-deps --require-hashes -r sample.lock
 
 
@@ -21,6 +21,7 @@ COPY storage /srv/affectline/storage
 COPY migrations /srv/affectline/migrations
 COPY worker /srv/affectline/worker
 COPY api /srv/affectline/api
+RUN python -m compileall -q /srv/affectline
 
 ENV PATH=/opt/affectline/bin:$PATH \
     PYTHONPATH=/srv/affectline \

@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,13 +22,14 @@ from api.items import (
     printable,
     provenance,
     refused_item,
+    remove_if_ours,
     write_atomically,
 )
 from api.outputs import ITEMS_NAME, STATE_FOLDER, Input, find_inputs
 from storage import failures, jobs, timelines
 from storage.blobs import Blobs, file_location, sha256_of
-from storage.database import Database, migrate
-from storage.errors import Conflict, InputError, PathNotFound
+from storage.database import Database, migrate, sqlite_url
+from storage.errors import Conflict, InputError, OutputFailed, PathNotFound
 from storage.exports import csv_lines
 from storage.jobs import JobView, StoredMedium
 from storage.records import JobOptions, JobState
@@ -68,7 +69,7 @@ def annotate(
     inputs = find_inputs(paths, folder=folder)
     state = _make_state_folder(folder)
     with _only_one(state / "lock"):
-        database = Database(f"sqlite:///{state.resolve() / 'affectline.sqlite'}")
+        database = Database(sqlite_url(state.resolve() / "affectline.sqlite"))
         try:
             migrate(database)
             failures.free_all_leases(database)
@@ -78,7 +79,8 @@ def annotate(
                 )
         finally:
             database.close()
-    write_atomically(folder / f"{ITEMS_NAME}.csv", item_lines(items))
+    draft = state / "draft"
+    write_atomically(folder / f"{ITEMS_NAME}.csv", item_lines(items), draft=draft)
     return items
 
 
@@ -234,18 +236,27 @@ class _Session:
         if view.state is JobState.FAILED:
             self._end(index, failed_item(given, view))
             return
+        try:
+            self._write(given, view)
+        except OSError as error:
+            reason = OutputFailed(f"the timeline can't be written: {error.strerror}")
+            self._end(index, refused_item(given, reason))
+        else:
+            self._end(index, done_item(given, view))
+
+    def _write(self, given: Input, view: JobView) -> None:
         target = given.file(self._folder, ".csv")
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(target, csv_lines(timelines.iterate_frames(self._database, view.job)))
-        write_atomically(given.file(self._folder, ".json"), provenance(view))
-        self._end(index, done_item(given, view))
+        draft = self._folder / STATE_FOLDER / "draft"
+        timeline = timelines.iterate_frames(self._database, view.job)
+        write_atomically(target, csv_lines(timeline), draft=draft)
+        write_atomically(given.file(self._folder, ".json"), provenance(view), draft=draft)
 
     def _end(self, index: int, item: Item) -> None:
         self._items[index] = item
         if item.state == "failed":  # files of an earlier call would belie items.csv
             for suffix in (".csv", ".json"):
-                with suppress(FileNotFoundError):
-                    self._inputs[index].file(self._folder, suffix).unlink()
+                remove_if_ours(self._inputs[index].file(self._folder, suffix))
 
 
 def _medium(path: Path) -> StoredMedium:

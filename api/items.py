@@ -11,7 +11,7 @@ from typing import Any
 
 from api.outputs import Input
 from storage.errors import AffectlineError
-from storage.exports import guarded_cell, seconds
+from storage.exports import CSV_HEADER, guarded_cell, seconds
 from storage.jobs import JobView
 from storage.records import MediaInfo
 from storage.version import VERSION
@@ -103,9 +103,22 @@ def provenance(view: JobView) -> Iterator[str]:
     yield json.dumps(facts, indent=2) + "\n"
 
 
-def write_atomically(target: Path, lines: Iterable[str]) -> None:
-    """Write beside the target and rename: whoever looks sees the whole file or none."""
-    draft = target.with_name(f".{target.name}.part")
+def remove_if_ours(file: Path) -> None:
+    """Remove a timeline or its provenance of an earlier call; never what somebody else made."""
+    try:
+        with file.open(encoding="utf-8") as opened:
+            head = opened.read(len(CSV_HEADER))
+        if head == CSV_HEADER or (head.startswith("{") and "model_sha256" in file.read_text()):
+            file.unlink()
+    except (OSError, UnicodeDecodeError):  # not there, or none of ours
+        return
+
+
+def write_atomically(target: Path, lines: Iterable[str], *, draft: Path) -> None:
+    """Write a draft and rename it: whoever looks sees the whole file or none.
+
+    draft: a file on the same file system. Raises OSError.
+    """
     with draft.open("w", encoding="utf-8", newline="") as file:
         file.writelines(lines)
     draft.replace(target)

@@ -7,6 +7,7 @@ A location is kept in `media.location`: `blob:<job id>/media` or `file:<absolute
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import BinaryIO
 
 from storage.errors import PathNotFound, TransientError
 
+_JOB_ID = re.compile(r"[0-9a-f]{32}")
 _CHUNK_BYTES = 1024 * 1024
 
 
@@ -35,10 +37,14 @@ class Blobs:
             shutil.rmtree(self.folder / job_id)
 
     def list_older(self, age_s: float) -> list[str]:
-        """List the ids of the jobs whose folder was last changed longer ago than that."""
+        """List the ids of the jobs whose folder was last changed longer ago than that.
+
+        What else lies there (of file managers, of network shares) is not ours and not listed.
+        """
         until_s = time.time() - age_s
         try:
-            return [f.name for f in self.folder.iterdir() if f.stat().st_mtime < until_s]
+            ours = [f for f in self.folder.iterdir() if _JOB_ID.fullmatch(f.name) and f.is_dir()]
+            return [f.name for f in ours if f.stat().st_mtime < until_s]
         except FileNotFoundError:  # no upload yet, or one that was removed just now
             return []
 

@@ -64,15 +64,19 @@ def claim_next(database: Database, able: Capabilities, *, lease_s: float) -> Cla
             return None
         # Jobs are locked before segments elsewhere: to wait here for one that is being deleted would
         # be a deadlock.
-        queued = (
+        free = (
             select(jobs.c.job)
-            .where(jobs.c.job == row.job, jobs.c.state == JobState.QUEUED)
+            .where(jobs.c.job == row.job, jobs.c.state.in_(LIVE_STATES))
             .with_for_update(skip_locked=True)
         )
         connection.execute(
             update(jobs)
-            .where(jobs.c.job == queued.scalar_subquery())
-            .values(state=JobState.RUNNING, started_at=now_s())
+            .where(jobs.c.job == free.scalar_subquery())
+            .values(
+                state=JobState.RUNNING,
+                started_at=func.coalesce(jobs.c.started_at, now_s()),
+                claimed_at=now_s(),
+            )
         )
         return _claim(connection, row)
 

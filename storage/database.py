@@ -10,7 +10,7 @@ from typing import Any
 
 import alembic.command
 import alembic.config
-from sqlalchemy import Connection, Double, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Double, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -44,11 +44,11 @@ def _now_postgresql(element: Any, compiler: Any, **_: Any) -> str:
 class Database:
     """An engine with the two kinds of transactions the rest needs."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str | URL) -> None:
         """Connect lazily. Raises ConfigurationError for a URL that is neither SQLite nor
         PostgreSQL.
         """
-        self.url = url
+        self.url = url if isinstance(url, str) else url.render_as_string(hide_password=False)
         self.engine = _make_engine(url)
         self._reader = self.engine
         if not self.is_sqlite:  # whose readers see one state anyway
@@ -80,21 +80,26 @@ class Database:
         self.engine.dispose()
 
 
-def _make_engine(url: str) -> Engine:
+def sqlite_url(file: Path) -> URL:
+    """The URL of a SQLite file, whatever characters its path has."""
+    return URL.create("sqlite", database=str(file))
+
+
+def _make_engine(url: str | URL) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
         raise ConfigurationError(f"database URL {url!r} can't be read: {error}") from error
     if parsed.get_backend_name() == "sqlite":
-        return _make_sqlite_engine(url, Path(parsed.database or ""))
+        return _make_sqlite_engine(parsed, Path(parsed.database or ""))
     if parsed.drivername == "postgresql+psycopg":
-        return create_engine(url, pool_pre_ping=True)
+        return create_engine(parsed, pool_pre_ping=True)
     raise ConfigurationError(
         f"database URL begins with {parsed.drivername!r}; expected sqlite:///FILE or postgresql+psycopg://…"
     )
 
 
-def _make_sqlite_engine(url: str, file: Path) -> Engine:
+def _make_sqlite_engine(url: URL, file: Path) -> Engine:
     file.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url)
 

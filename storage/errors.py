@@ -119,6 +119,12 @@ class JobNotDone(Conflict):
     code = "job_not_done"
 
 
+class OutputFailed(AffectlineError):
+    """The result can't be written: the disk is full, or the place is not allowed or misnamed."""
+
+    code = "output_failed"
+
+
 class ConfigurationError(AffectlineError):
     """A setting of this installation is missing or wrong."""
 

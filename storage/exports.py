@@ -21,6 +21,7 @@ CSV_COLUMNS: tuple[str, ...] = (
     "emotion",
     "confidence",
 )
+CSV_HEADER = ",".join(CSV_COLUMNS) + "\n"
 _EMPTY_FACE = "," * (len(CSV_COLUMNS) - 2)
 
 
@@ -30,7 +31,7 @@ def csv_lines(timeline: Iterable[TimelineFrame]) -> Iterator[str]:
 
     Lines end in a line feed. Nothing in them comes from the caller, so nothing needs quoting.
     """
-    yield ",".join(CSV_COLUMNS) + "\n"
+    yield CSV_HEADER
     for frame in timeline:
         start = f"{frame.frame},{seconds(frame.time_us)}"
         if not frame.faces:

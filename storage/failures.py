@@ -1,8 +1,8 @@
 """What becomes of work that failed or fell silent: try again, plan again, or end the job."""
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, or_, select, update
 
-from storage.claims import Claim, held, lock_job
+from storage.claims import Capabilities, Claim, held, lock_job
 from storage.database import Database, now_s
 from storage.errors import (
     AffectlineError,
@@ -18,6 +18,8 @@ from storage.tables import frames, jobs, observations, segments
 
 MAX_FAILURES = 3
 """Times an analyser may die or raise on a segment while its supervisor lives: then it is the file."""
+ORPHANED_AFTER_S = 60.0
+"""A fleet in the middle of an update has workers of both versions: none takes from the other."""
 MAX_LOSSES = 10
 """Times a lease on a segment may expire: whole workers rarely vanish because of a file."""
 
@@ -75,23 +77,51 @@ def _plan_again(database: Database, claim: Claim, error: PlanMismatch) -> None:
             damage = CorruptMedia(f"two decodings of the file differ: {error.message}")
             _fail_job(connection, claim.job, damage)
             return
-        for table in (observations, frames):
-            connection.execute(delete(table).where(table.c.job == claim.job))
-        connection.execute(
-            delete(segments).where(segments.c.job == claim.job, segments.c.position > 0)
+        _back_to_plan(connection, claim.job, full_decode=True)
+
+
+def _back_to_plan(connection: Connection, job: int, **plan: bool) -> None:
+    """Undo everything but the plan segment, which becomes ready again, with these values changed."""
+    for table in (observations, frames):
+        connection.execute(delete(table).where(table.c.job == job))
+    connection.execute(delete(segments).where(segments.c.job == job, segments.c.position > 0))
+    connection.execute(
+        update(segments).where(segments.c.job == job).values(state=SegmentState.READY, **plan)
+    )
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.job == job)
+        .values(frames_total=None, segments_total=None, segments_done=0)
+    )
+
+
+def adopt_orphan(database: Database, able: Capabilities) -> bool:
+    """Plan a job anew whose workers are gone: it was planned with another model or engine version.
+
+    Only one that nobody has worked at for ORPHANED_AFTER_S. Returns whether there was one.
+    """
+    busy = select(segments.c.segment).where(
+        segments.c.job == jobs.c.job, segments.c.state == SegmentState.RUNNING
+    )
+    orphan = (
+        select(jobs.c.job)
+        .where(
+            jobs.c.state == JobState.RUNNING,
+            or_(jobs.c.model_hash != able.model_hash, jobs.c.engine_version != able.engine_version),
+            jobs.c.segments_total.is_not(None),
+            jobs.c.claimed_at < now_s() - ORPHANED_AFTER_S,
+            ~busy.exists(),
         )
-        connection.execute(
-            update(segments)
-            .where(segments.c.job == claim.job)
-            .values(state=SegmentState.READY, full_decode=True)
-        )
-        connection.execute(
-            update(jobs)
-            .where(jobs.c.job == claim.job)
-            .values(
-                replans=jobs.c.replans + 1, frames_total=None, segments_total=None, segments_done=0
-            )
-        )
+        .limit(1)
+    )
+    with database.reading() as connection:  # idle workers ask often: no write unless there is one
+        if connection.execute(orphan).first() is None:
+            return False
+    with database.writing() as connection:
+        job = connection.execute(orphan.with_for_update(skip_locked=True)).scalar_one_or_none()
+        if job is not None:
+            _back_to_plan(connection, job)
+    return job is not None
 
 
 def free_expired_leases(database: Database) -> int:

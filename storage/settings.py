@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     analyser_patience_s: float = Field(default=60.0, gt=0)
     """An analyser that reports no progress for this long is killed."""
     analyser_limit_s: float = Field(default=3600.0, gt=0)
-    """An analyser busy with one piece of work for this long is killed."""
+    """An analyser that needs longer than this for 10,000 frames is killed."""
     analyser_memory_bytes: int = Field(default=2 * GIB, gt=0)
     """An analyser resident in more memory than this is killed."""
     model: Path = Path(__file__).parent.parent / "worker" / "models" / "expression.onnx"
@@ -67,7 +67,12 @@ class Settings(BaseSettings):
 
     @property
     def resolved_database_url(self) -> str:
-        return self.database_url or f"sqlite:///{self.data.resolve() / 'affectline.sqlite'}"
+        file = self.data.resolve() / "affectline.sqlite"
+        if not self.database_url and "?" in str(file):  # which begins a URL's parameters
+            raise ConfigurationError(
+                f"AFFECTLINE_DATA is {file.parent}; expected a path without '?'"
+            )
+        return self.database_url or f"sqlite:///{file}"
 
     @property
     def blob_folder(self) -> Path:

@@ -52,7 +52,7 @@ jobs = Table(
     Column("frames_total", BigInteger),  # looked-at frames; null before the plan
     Column("segments_total", Integer),
     Column("segments_done", Integer, nullable=False, server_default="0"),
-    Column("replans", Integer, nullable=False, server_default="0"),
+    Column("claimed_at", Double),  # when a worker last took a piece of it
     Column("created_at", Double, nullable=False),
     Column("started_at", Double),
     Column("finished_at", Double),

@@ -4,6 +4,7 @@ pages.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
@@ -22,6 +23,8 @@ from storage.labels import EXPRESSIONS
 from storage.records import FaceRow, FrameRow, SegmentKind, SegmentObservations, SegmentState
 from storage.tables import frames, observations, segments, tracks
 
+INSERT_CHUNK = 10_000
+"""Rows handed to the database at a time."""
 PAGE_FRAMES = 5_000
 """Frames read at a time when a whole timeline streams by."""
 
@@ -89,9 +92,9 @@ def _bulk_insert(
             for row in rows:
                 copy.write_row(row)
         return
-    values = [dict(zip(names, row, strict=True)) for row in rows]
-    if values:
-        connection.execute(insert(table), values)
+    waiting = iter(rows)
+    while chunk := [dict(zip(names, row, strict=True)) for row in islice(waiting, INSERT_CHUNK)]:
+        connection.execute(insert(table), chunk)
 
 
 def read_frames(
@@ -160,10 +163,11 @@ def complete_through_us(database: Database, job: int) -> int | None:
     """
     with database.reading() as connection:
         end = _complete_to(connection, job)
-        query = select(func.max(frames.c.time_us)).where(frames.c.job == job)
+        query = select(frames.c.time_us).where(frames.c.job == job)
         if end is not None:
             query = query.where(frames.c.frame < end)
-        return connection.execute(query).scalar_one()
+        last = query.order_by(frames.c.frame.desc()).limit(1)
+        return connection.execute(last).scalar_one_or_none()
 
 
 def set_tracks(database: Database, job: int, numbered: Sequence[tuple[int, int, int]]) -> None:

@@ -24,4 +24,5 @@ def analyse_segment(engine: Engine, analyser: Analyser, claim: Claim) -> None:
 
     with engine.medium(claim) as medium:
         seen = analyser.analyse(medium, claim.options, media=claim.media, piece=piece, tick=tick)
+    engine.tick(claim, len(piece.look))  # a fresh lease for the commit
     commits.commit_segment(engine.database, claim, seen)

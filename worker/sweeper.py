@@ -61,7 +61,7 @@ class Sweeper:
                         self.sweep()
                         if tick % _TICKS_PER_TIDYING == 0:
                             self.tidy()
-            except (BrokerError, DatabaseError) as error:
+            except (BrokerError, DatabaseError, OSError) as error:
                 logger.warning("the sweeper waits: %s", error)
                 stop.wait(TICK_S)
 

@@ -4,7 +4,12 @@ import logging
 
 from storage import claims, failures
 from storage.claims import Claim
-from storage.errors import AffectlineError, AnalyserOutOfMemory, LeaseLost
+from storage.errors import (
+    AffectlineError,
+    AnalyserOutOfMemory,
+    ConfigurationError,
+    LeaseLost,
+)
 from storage.records import SegmentKind
 from worker.analyser.client import Analyser
 from worker.engine import Engine, Stopping
@@ -19,7 +24,7 @@ def work_next(engine: Engine, analyser: Analyser) -> bool:
     """Claim one piece of work and bring it to an end. Returns whether there was one."""
     claim = claims.claim_next(engine.database, engine.able, lease_s=engine.settings.lease_s)
     if claim is None:
-        return False
+        return failures.adopt_orphan(engine.database, engine.able)
     facts = {"job": claim.job, "segment": claim.segment, "kind": str(claim.kind)}
     try:
         _work(engine, analyser, claim)
@@ -27,6 +32,9 @@ def work_next(engine: Engine, analyser: Analyser) -> bool:
         claims.hand_back(engine.database, claim)
     except LeaseLost:
         logger.warning("lease lost, result dropped", extra=facts)
+    except ConfigurationError:  # of this worker, not of the job: others may do better
+        claims.hand_back(engine.database, claim)
+        raise
     except AffectlineError as error:
         logger.warning("%s: %s", error.code, error.message, extra=facts)
         failures.report_failure(engine.database, claim, error)

@@ -40,7 +40,7 @@ def upgrade() -> None:
         sa.Column("frames_total", sa.BigInteger(), nullable=True),
         sa.Column("segments_total", sa.Integer(), nullable=True),
         sa.Column("segments_done", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("replans", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("claimed_at", sa.Double(), nullable=True),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("started_at", sa.Double(), nullable=True),
         sa.Column("finished_at", sa.Double(), nullable=True),

@@ -357,3 +357,39 @@ def test_an_error_of_a_worker_thread_reaches_the_caller(
         run(clip, out=out)
 
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("worker-")]
+
+
+def test_files_of_others_stay_whatever_becomes_of_the_input(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("my,own,table\n")
+    (tmp_path / "data.json").write_text('{"my": "own"}')
+
+    items = run(tmp_path / "data.mp4", out=tmp_path)
+
+    assert [item.code for item in items] == ["path_not_found"]
+    assert (tmp_path / "data.csv").read_text() == "my,own,table\n"
+    assert (tmp_path / "data.json").read_text() == '{"my": "own"}'
+
+
+def test_a_name_too_long_for_its_output_ends_with_a_code(
+    clip: Path, tmp_path: Path, out: Path
+) -> None:
+    longest = tmp_path / f"{'n' * 251}.mp4"  # 255 bytes; with .json it would have one more
+    longest.write_bytes(clip.read_bytes())
+
+    items = run(longest, clip, out=out)
+
+    assert [(item.state, item.code) for item in items] == [
+        ("failed", "output_failed"),
+        ("done", ""),
+    ]
+
+
+def test_any_character_may_stand_in_the_name_of_the_output_folder(
+    clip: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "why? 100%#1"
+
+    items = run(clip, out=out)
+
+    assert [item.state for item in items] == ["done"]
+    assert {path.name for path in tmp_path.iterdir()} == {out.name}

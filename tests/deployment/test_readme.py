@@ -66,4 +66,3 @@ def test_a_file_it_links_to_exists(target: str) -> None:
 
 def test_citation_names_todays_version() -> None:
     assert f"\nversion: {VERSION}\n" in read("CITATION.cff")
-    assert f'\nversion = "{VERSION}"\n' in read("pyproject.toml")

@@ -76,3 +76,14 @@ def test_the_hash_is_that_of_all_bytes(tmp_path: Path) -> None:
     file.write_bytes(b"a" * 3_000_000)
 
     assert sha256_of(file) == hashlib.sha256(b"a" * 3_000_000).hexdigest()
+
+
+def test_only_folders_of_jobs_are_listed_by_their_age(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    job_id = "0" * 32
+    blobs.create(job_id)[1].close()
+    (tmp_path / ".DS_Store").touch()
+    (tmp_path / "lost+found").mkdir()
+
+    assert blobs.list_older(-60) == [job_id]
+    assert blobs.list_older(60) == []

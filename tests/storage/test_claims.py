@@ -4,9 +4,10 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from storage import claims, commits, failures, jobs, timelines
 from storage.claims import Capabilities, Claim
@@ -23,6 +24,7 @@ from storage.errors import (
 from storage.failures import MAX_FAILURES, MAX_LOSSES
 from storage.records import JobOptions, JobState, SegmentKind
 from storage.tables import frames, observations, segments, tracks
+from storage.tables import jobs as job_table
 from storage.timelines import TrackRow
 from tests.storage.forks import run_at_once
 from tests.storage.made_jobs import (
@@ -563,3 +565,43 @@ def test_rows_are_kept_exactly_as_seen(database: Database) -> None:
     found = timelines.read_frames(database, claim.job)
     assert [(f.frame, f.time_us, len(f.faces)) for f in found] == list(seen.frames)
     assert [face.row for frame in found for face in frame.faces] == list(seen.faces)
+
+
+class TestOrphans:
+    """Jobs whose workers computed with another model or version, and are gone."""
+
+    def test_a_job_nobody_can_go_on_with_is_planned_again(self, database: Database) -> None:
+        planned_job(database, 2, 2)
+        other = replace(ABLE, model_hash="another")
+        let_claims_age(database)
+
+        assert failures.adopt_orphan(database, other)
+
+        claim = claims.claim_next(database, other, lease_s=10)
+        assert claim is not None
+        assert claim.kind is SegmentKind.PLAN
+        assert not claim.full_decode
+
+    def test_its_own_workers_keep_it(self, database: Database) -> None:
+        planned_job(database, 2)
+        let_claims_age(database)
+
+        assert not failures.adopt_orphan(database, ABLE)
+
+    def test_a_job_somebody_works_at_is_no_orphan(self, database: Database) -> None:
+        planned_job(database, 2)
+        take(database)
+        let_claims_age(database)
+
+        assert not failures.adopt_orphan(database, replace(ABLE, model_hash="another"))
+
+    def test_a_job_somebody_just_worked_at_is_no_orphan(self, database: Database) -> None:
+        planned_job(database, 2)
+
+        assert not failures.adopt_orphan(database, replace(ABLE, engine_version="another"))
+
+
+def let_claims_age(database: Database) -> None:
+    """Let it seem that all claims were taken long ago."""
+    with database.writing() as connection:
+        connection.execute(update(job_table).values(claimed_at=0.0))

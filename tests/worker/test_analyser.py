@@ -140,6 +140,16 @@ def test_the_child_is_told_no_path_and_has_no_connection(analyser: Analyser, cli
     assert child.net_connections(kind="inet") == []
 
 
+def test_the_child_knows_no_setting(
+    new_analyser: NewAnalyser, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AFFECTLINE_API_KEY", "secret")
+    analyser = new_analyser()
+    plan(analyser, clip)
+
+    assert not any(name.startswith("AFFECTLINE_") for name in child_of(analyser).environ())
+
+
 def test_the_child_closes_the_medium_when_it_has_answered(analyser: Analyser, clip: Path) -> None:
     plan(analyser, clip)
     child = child_of(analyser)

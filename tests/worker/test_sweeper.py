@@ -126,17 +126,17 @@ def running(*sweepers: Sweeper) -> Iterator[threading.Event]:
 def test_an_upload_without_a_job_is_removed_when_it_is_a_day_old(
     sweeper: Sweeper, engine: Engine, new_job: NewJob, clip: Path
 ) -> None:
-    known = new_job(clip)
+    known, abandoned, arriving = new_job(clip), "a" * 32, "b" * 32
     two_days_ago_s = time.time() - 2 * 86_400
-    for job_id in (known, "abandoned", "arriving"):
+    for job_id in (known, abandoned, arriving):
         engine.blobs.create(job_id)[1].close()
-    for job_id in (known, "abandoned"):
+    for job_id in (known, abandoned):
         os.utime(engine.blobs.folder / job_id, (two_days_ago_s, two_days_ago_s))
 
     sweeper.tidy()
 
     left = {folder.name for folder in engine.blobs.folder.iterdir()}
-    assert left == {known, "arriving"}
+    assert left == {known, arriving}
 
 
 def test_only_one_sweeper_sweeps_and_another_takes_over(

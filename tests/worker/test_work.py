@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from storage import failures, jobs, timelines
+from storage import claims, failures, jobs, timelines
+from storage.errors import ModelContractError
 from storage.exports import csv_lines
 from storage.records import Detector, JobOptions, JobState, SegmentKind, SegmentSlice
 from storage.tables import segments
 from tests.storage.made_jobs import counters, expire_leases, states
 from tests.vision.made_media import Recipe, moving_pictures, write_video
-from tests.worker.conftest import NewJob
+from tests.worker.conftest import NewAnalyser, NewJob
 from worker.analyser.client import Analyser
 from worker.engine import Engine
 from worker.work import work_next
@@ -266,3 +267,20 @@ def test_others_are_woken_for_the_segments_of_a_plan(
     work_next(replace(engine, wake_others=woken.append), analyser)
 
     assert woken == [4]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_worker_whose_model_is_broken_harms_no_job(
+    engine: Engine, new_analyser: NewAnalyser, new_job: NewJob, clip: Path, tmp_path: Path
+) -> None:
+    job_id = new_job(clip)
+    wrong = tmp_path / "wrong.onnx"
+    wrong.write_bytes(b"no model")
+    broken = new_analyser(model=wrong)
+    work_next(engine, broken)  # a plan needs no model
+
+    with pytest.raises(ModelContractError):
+        work_next(engine, broken)
+
+    assert jobs.get_job(engine.database, job_id).state is JobState.RUNNING
+    assert claims.count_ready(engine.database) == 4

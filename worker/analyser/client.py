@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from storage.errors import (
     AffectlineError,
@@ -30,12 +31,16 @@ from worker.model import load_model
 TICK_S = 1.0
 """How often the supervisor looks at lease, progress, memory and clock."""
 
+FRAMES_PER_LIMIT = 10_000
+"""The wall clock allowed to a request grows with what it has done: a piece may be a whole film."""
+
 _ROOT = Path(__file__).parent.parent.parent
 _RECEIVE_BYTES = 1024 * 1024
 _ADDRESS_SPACE_FACTOR = (
     4  # an idle analyser maps 0.5 GB already; resident memory is the limit that counts
 )
 
+Answer = TypeVar("Answer")
 Tick = Callable[[int], None]
 """Called every TICK_S with the frames done so far; an exception of it kills the analyser and goes
 on upwards.
@@ -47,7 +52,7 @@ class AnalyserLimits:
     model: Path
     memory_bytes: int  #: resident
     patience_s: float  #: without progress
-    limit_s: float  #: for one request
+    limit_s: float  #: for each FRAMES_PER_LIMIT frames of a request
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "AnalyserLimits":
@@ -103,7 +108,7 @@ class Analyser:
         request = messages.plan_request(
             options, segment_target_us=segment_target_us, full_decode=full_decode
         )
-        return messages.read_plan(self._ask(request, medium, tick))
+        return self._ask(request, medium, tick, messages.read_plan)
 
     def analyse(
         self,
@@ -118,22 +123,24 @@ class Analyser:
         TransientError.
         """
         request = messages.analyse_request(options, media=media, piece=piece)
-        return messages.read_observations(self._ask(request, medium, tick))
+        return self._ask(request, medium, tick, messages.read_observations)
 
-    def _ask(self, request: Message, medium: int, tick: Tick) -> Message:
+    def _ask(
+        self, request: Message, medium: int, tick: Tick, read: Callable[[Message], Answer]
+    ) -> Answer:
         try:
             process, connection = self._start()
             send_request(connection, request, descriptor=medium)
             answer = self._supervise(process, connection, tick)
+            if answer.header.get("say") != "failure":
+                return read(answer)
         except (OSError, WireError) as error:
             ended = self._describe_end()
             raise AnalyserDied(f"the analysing process {ended} on this file: {error}") from error
         except BaseException:
             self.close()
             raise
-        if answer.header.get("say") == "failure":
-            raise self._named(messages.raised(answer))
-        return answer
+        raise self._named(messages.raised(answer))
 
     def _named(self, error: AffectlineError) -> AffectlineError:
         """Say which model file is at fault: the child does not know its name."""
@@ -223,8 +230,8 @@ class _Watch:
         return max(0.0, self._ticked_s + TICK_S - time.monotonic())
 
     def saw(self, done: int) -> None:
-        if done > self.done:
-            self._moved_s = time.monotonic()
+        """A report is a sign of life even without a frame done: on the way from a key packet."""
+        self._moved_s = time.monotonic()
         self.done = done
 
     def check(self, pid: int) -> None:
@@ -240,10 +247,9 @@ class _Watch:
             raise AnalyserTimeout(
                 f"no progress on this file for {self._limits.patience_s:g} s (frame {self.done})"
             )
-        if now_s - self._started_s > self._limits.limit_s:
-            raise AnalyserTimeout(
-                f"one piece of this file took longer than {self._limits.limit_s:g} s"
-            )
+        limit_s = self._limits.limit_s * (1 + self.done // FRAMES_PER_LIMIT)
+        if now_s - self._started_s > limit_s:
+            raise AnalyserTimeout(f"{self.done} frames of this file took longer than {limit_s:g} s")
 
 
 def _resident_bytes(pid: int) -> int:
@@ -255,8 +261,9 @@ def _resident_bytes(pid: int) -> int:
 
 
 def _environment() -> dict[str, str]:
-    """The child finds this code wherever the parent was started, and nothing in the working
-    directory shadows it.
+    """The child finds this code wherever the parent was started, nothing in the working directory
+    shadows it, and it knows no setting: passwords and keys are none of its business.
     """
     search = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH", ""))))
-    return {**os.environ, "PYTHONPATH": search, "PYTHONSAFEPATH": "1"}
+    known = {name: v for name, v in os.environ.items() if not name.startswith("AFFECTLINE_")}
+    return {**known, "PYTHONPATH": search, "PYTHONSAFEPATH": "1"}
