@@ -21,13 +21,17 @@ class FaceSet:
     """(n,), index into EXPRESSIONS."""
     duplicate_group: npt.NDArray[np.int64]
     """(n,), the same number for images with the same pixels."""
+    votes: npt.NDArray[np.float32] | None = None
+    """(n, 8), the shares of FER+ annotators for each of their emotions; a row of zeros where none voted
+    for an emotion. None where the data has no votes."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, rows: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> "FaceSet":
         """Return the given rows (indices or mask) as a set of their own."""
-        return FaceSet(self.images[rows], self.labels[rows], self.duplicate_group[rows])
+        votes = None if self.votes is None else self.votes[rows]
+        return FaceSet(self.images[rows], self.labels[rows], self.duplicate_group[rows], votes)
 
     def class_counts(self) -> dict[str, int]:
         """Return how many images each expression has."""
@@ -39,13 +43,14 @@ def labelled_faces(
     images: npt.NDArray[np.uint8],
     labels: npt.NDArray[np.int8],
     duplicate_group: npt.NDArray[np.int64] | None = None,
+    votes: npt.NDArray[np.float32] | None = None,
 ) -> FaceSet:
     """Build a FaceSet without the rows whose label is below zero.
 
     Without duplicate_group the groups are found by comparing pixels.
     """
     groups = group_duplicates(images) if duplicate_group is None else duplicate_group
-    return FaceSet(images, labels, groups).take(labels >= 0)
+    return FaceSet(images, labels, groups, votes).take(labels >= 0)
 
 
 def group_duplicates(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:

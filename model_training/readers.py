@@ -4,6 +4,7 @@ import csv
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,11 +43,19 @@ SPLIT_SPELLINGS = {
 }
 """Accepted names of split folders; upper and lower case are the same."""
 
+VOTE_EMOTIONS = (
+    "neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt",
+)  # fmt: skip
+"""What FER+ annotators could vote for, besides "unknown" and "NF" (no face); the order of `FaceSet.votes`."""
+
+VOTE_KEYS = {"ferplus_votes", "vote_names"}
+NPZ_KEYS = {"images", "labels", "duplicate_group"} | VOTE_KEYS
+
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg"}
 
 
 def read_npz(path: Path) -> FaceSet:
-    """Read an npz with `images` and `labels`, and `duplicate_group` where it is there."""
+    """Read an npz with `images` and `labels`; `duplicate_group` and FER+ votes where they are there."""
     if not zipfile.is_zipfile(path):
         raise InputError(
             f"{path}: expected an npz file as numpy.savez writes it, got something else"
@@ -59,7 +68,7 @@ def read_npz(path: Path) -> FaceSet:
                     f"{path}: expected the keys images and labels, missing: "
                     f"{', '.join(sorted(missing))}; it has: {', '.join(arrays.files) or 'none'}"
                 )
-            wanted = {"images", "labels", "duplicate_group"} & set(arrays.files)
+            wanted = NPZ_KEYS & set(arrays.files)
             found = {key: arrays[key] for key in wanted}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: expected an npz file of plain arrays, got: {error}") from None
@@ -69,7 +78,26 @@ def read_npz(path: Path) -> FaceSet:
     if groups is not None and groups.shape != labels.shape:
         raise InputError(f"{path}: expected duplicate_group of {labels.shape}, got {groups.shape}")
     groups = None if groups is None else groups.astype(np.int64)
-    return labelled_faces(images, labels.astype(np.int64).clip(min=-1).astype(np.int8), groups)
+    known = labels.astype(np.int64).clip(min=-1).astype(np.int8)
+    return labelled_faces(images, known, groups, _npz_votes(path, found))
+
+
+def _npz_votes(path: Path, found: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32] | None:
+    """Return (n, 8) shares of the votes for an emotion, or None where the file has no votes.
+
+    Votes for "unknown" and "no face" do not count: nothing can be learned from them here.
+    """
+    if not found.keys() >= VOTE_KEYS:
+        return None
+    votes, names = found["ferplus_votes"], [str(name) for name in found["vote_names"]]
+    expected = (len(found["labels"]), len(names))
+    if votes.shape != expected or not set(VOTE_EMOTIONS) <= set(names):
+        raise InputError(
+            f"{path}: expected ferplus_votes of {expected} with vote_names for "
+            f"{', '.join(VOTE_EMOTIONS)}; got {votes.shape} with {', '.join(names)}"
+        )
+    counts = votes[:, [names.index(name) for name in VOTE_EMOTIONS]].astype(np.float32)
+    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
 
 def _check_arrays(path: Path, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int8]) -> None:

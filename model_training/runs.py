@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from model_training.faces import FaceSet
-from model_training.recipes import Recipe
+from model_training.recipes import AnnealedRecipe, Recipe
 from storage.errors import InputError
 
 BEST_MODEL = "best.keras"
@@ -38,7 +38,7 @@ class RunMeta(TypedDict):
     """What a run was, known when it begins."""
 
     recipe: str
-    settings: dict[str, dict[str, float]]
+    settings: dict[str, dict[str, float | None]]
     """The recipe's numbers: augmentation and schedule."""
     seed: int
     started: str
@@ -50,7 +50,11 @@ class RunMeta(TypedDict):
 
 
 def describe_run(
-    recipe: Recipe, training: FaceSet, validation: FaceSet, *, options: argparse.Namespace
+    recipe: Recipe | AnnealedRecipe,
+    training: FaceSet,
+    validation: FaceSet,
+    *,
+    options: argparse.Namespace,
 ) -> RunMeta:
     """Return what is known of a run before its first epoch."""
     cut = f"{options.data.name}, cut off by duplicate group"
@@ -93,6 +97,18 @@ def read_meta(folder: Path) -> RunMeta:
             f"{path}: expected the {META} that model_training.train writes, got: {error}"
         ) from None
     return meta
+
+
+def check_same_run(folder: Path, meta: RunMeta) -> None:
+    """Raise InputError unless the run in a folder began with the recipe, seed and data of meta."""
+    begun = read_meta(folder)
+    asked = json.loads(json.dumps(meta))  # as it would be read back
+    for name in ("recipe", "settings", "seed", "training", "validation"):
+        if begun[name] != asked[name]:
+            raise InputError(
+                f"{folder / META}: expected the run to --resume to have the {name} {asked[name]}, "
+                f"it has {begun[name]}; give the options it began with"
+            )
 
 
 def read_history(folder: Path) -> dict[str, list[float]]:

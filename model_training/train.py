@@ -4,6 +4,10 @@ Leaves in the output folder: best.keras (the lowest validation loss so far, writ
 improvement), history.csv (one line per epoch), curves.png, meta.json (what was trained, on what,
 with which versions). A first look: add --epochs 1. The same seed on the same machine gives the
 same model.
+
+The recipe compact also leaves checkpoint.npz after every epoch: the same command with --resume goes
+on from there, exactly. --time-budget MINUTES ends its schedule by the clock; --stop-after leaves
+early, to be resumed.
 """
 
 import argparse
@@ -14,13 +18,22 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from model_training.annealing import train_annealed
 from model_training.augmentation import training_batches, validation_batches
 from model_training.commands import run_command
 from model_training.datasets import read_faces
 from model_training.faces import FaceSet, cut_validation
 from model_training.plots import plot_history
-from model_training.recipes import RECIPES, Recipe, Schedule
-from model_training.runs import BEST_MODEL, CURVES, HISTORY, describe_run, read_history, write_meta
+from model_training.recipes import RECIPES, AnnealedRecipe, Recipe, Schedule
+from model_training.runs import (
+    BEST_MODEL,
+    CURVES,
+    HISTORY,
+    check_same_run,
+    describe_run,
+    read_history,
+    write_meta,
+)
 from storage.errors import InputError
 
 
@@ -40,6 +53,10 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, help="at most so many (default: the recipe's)")
     parser.add_argument("--batch-size", type=int, help="faces per step (default: the recipe's)")
     parser.add_argument("--seed", type=int, default=1, help="of all that is random (default: 1)")
+    annealed = parser.add_argument_group("recipe compact only")
+    annealed.add_argument("--time-budget", type=float, metavar="MINUTES", help="of all its parts")
+    annealed.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
+    annealed.add_argument("--stop-after", type=int, metavar="EPOCHS", help="leave, to be resumed")
     return parser.parse_args(arguments)
 
 
@@ -47,39 +64,64 @@ def train_command(options: argparse.Namespace) -> None:
     """Read the data, train, and leave the run's files."""
     recipe = choose_recipe(options)
     training, validation = read_parts(
-        options.data, options.validation, schedule=recipe.schedule, seed=options.seed
+        options.data,
+        options.validation,
+        fraction=recipe.schedule.validation_fraction,
+        seed=options.seed,
     )
-    options.out.mkdir(parents=True, exist_ok=True)
     meta = describe_run(recipe, training, validation, options=options)
-    write_meta(options.out, meta)
+    if options.resume:
+        check_same_run(options.out, meta)
+    else:
+        options.out.mkdir(parents=True, exist_ok=True)
+        write_meta(options.out, meta)
     print(f"training on {len(training)} faces, validating on {len(validation)}", flush=True)
-    train(recipe, training, validation, out=options.out, seed=options.seed)
+    if isinstance(recipe, AnnealedRecipe):
+        train_annealed(
+            recipe,
+            training,
+            validation,
+            out=options.out,
+            seed=options.seed,
+            resume=options.resume,
+            stop_after=options.stop_after,
+        )
+    else:
+        train(recipe, training, validation, out=options.out, seed=options.seed)
     plot_history(read_history(options.out), options.out / CURVES)
 
 
-def choose_recipe(options: argparse.Namespace) -> Recipe:
+def choose_recipe(options: argparse.Namespace) -> Recipe | AnnealedRecipe:
     """Return the named recipe with what the command line changes."""
     if options.recipe not in RECIPES:
         raise InputError(f"--recipe: expected one of {', '.join(RECIPES)}, got '{options.recipe}'")
     recipe = RECIPES[options.recipe]
-    schedule = recipe.schedule
-    for name in ("epochs", "batch_size"):
-        value = getattr(options, name)
+    changes = {name: getattr(options, name) for name in ("epochs", "batch_size")}
+    for name, value in {**changes, "stop_after": options.stop_after}.items():
         if value is not None and value < 1:
             raise InputError(f"--{name.replace('_', '-')}: expected 1 or more, got {value}")
-        if value is not None:
-            schedule = replace(schedule, **{name: value})
-    return replace(recipe, schedule=schedule)
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if isinstance(recipe, Recipe):
+        if options.resume or options.time_budget is not None or options.stop_after is not None:
+            raise InputError(
+                "--resume, --time-budget and --stop-after: expected a recipe that is annealed "
+                f"(compact), got '{recipe.name}'"
+            )
+        return replace(recipe, schedule=replace(recipe.schedule, **changes))
+    if options.time_budget is not None and not options.time_budget > 0:
+        raise InputError(f"--time-budget: expected more than 0, got {options.time_budget}")
+    budget = {"time_budget_minutes": options.time_budget}
+    return replace(recipe, schedule=replace(recipe.schedule, **changes, **budget))
 
 
 def read_parts(
-    data: Path, validation: Path | None, *, schedule: Schedule, seed: int
+    data: Path, validation: Path | None, *, fraction: float, seed: int
 ) -> tuple[FaceSet, FaceSet]:
     """Return training and validation faces; without a validation file these are cut off those."""
     training = read_faces(data, split="training")
     if validation is not None:
         return training, read_faces(validation, split="validation")
-    parts = cut_validation(training, fraction=schedule.validation_fraction, seed=seed)
+    parts = cut_validation(training, fraction=fraction, seed=seed)
     if not len(parts[1]):
         raise InputError(
             f"{data}: expected enough images to hold a tenth back for validation, got "

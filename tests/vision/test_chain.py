@@ -12,7 +12,8 @@ from worker.vision.detectors import DETECTORS
 
 LEAST_COVERAGE = {Detector.MTCNN: 0.8, Detector.HAAR: 0.6}
 """Of FER-2013 faces cut off at brow and chin and pasted on gray, on which no detector was trained."""
-FACES = {Detector.MTCNN: 900, Detector.HAAR: 480}
+FACES = {Detector.MTCNN: 3572, Detector.HAAR: 2400}
+"""Many, because the loss is a small difference: with 500 faces chance alone makes two points."""
 
 
 @pytest.mark.parametrize("name", list(Detector))
@@ -27,4 +28,4 @@ def test_found_faces_are_read_as_well_as_their_bare_pictures(
 
     assert result.coverage > LEAST_COVERAGE[name]
     assert result.strays < len(faces) / 50
-    assert result.loss < 0.02 + 2 * result.loss_error
+    assert result.loss <= 0.02

@@ -1,0 +1,255 @@
+"""Train an annealed recipe: steps, averaged weights, a checkpoint and a line of history per epoch."""
+
+import csv
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from model_training import metrics
+from model_training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from model_training.contract import as_input
+from model_training.distortion import distorted_batches, epoch_order
+from model_training.faces import FaceSet
+from model_training.networks import add_vote_head
+from model_training.pace import Clock, Pace, learning_rate
+from model_training.readers import VOTE_EMOTIONS
+from model_training.recipes import AnnealedRecipe, Annealing
+from model_training.runs import BEST_MODEL, HISTORY
+from storage.labels import EXPRESSIONS
+
+VALIDATION_BATCH = 256
+COLUMNS = (
+    "epoch", "accuracy", "loss", "val_accuracy", "val_loss", "val_macro_f1", "learning_rate", "seconds",
+)  # fmt: skip
+"""Of history.csv; `val_` is scored with the averaged weights, the rest while training."""
+
+
+@dataclass(frozen=True)
+class EpochScores:
+    """What one pass over the training data came to, while the weights still moved."""
+
+    loss: float
+    accuracy: float
+    learning_rate: float
+    """At the last step."""
+    step: int
+    """Steps of the whole run so far."""
+
+
+def train_annealed(
+    recipe: AnnealedRecipe,
+    training: FaceSet,
+    validation: FaceSet,
+    *,
+    out: Path,
+    seed: int,
+    resume: bool = False,
+    stop_after: int | None = None,
+) -> keras.Model:
+    """Train to the end of the schedule and return the network with its averaged weights.
+
+    resume: go on from the checkpoint in `out`, exactly as if the run had never ended.
+    stop_after: leave after so many epochs in all, to be resumed; the schedule is not changed by it.
+    """
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+    schedule = recipe.schedule
+    learner = Learner(recipe)
+    start = Checkpoint.first()
+    if resume:
+        start = read_checkpoint(out, learner.variables())
+    _cut_history(out / HISTORY, epochs=start.epochs)
+    steps_per_epoch = len(
+        epoch_order(len(training), batch_size=schedule.batch_size, seed=0, epoch=0)
+    )
+    pace = Pace(schedule, steps_per_epoch=steps_per_epoch, clock=Clock(start.spent_s))
+    step, best_loss = start.step, start.best_loss
+    for epoch in _epochs(schedule, pace, start=start, stop_after=stop_after):
+        batches = distorted_batches(
+            training, recipe.augmentation, batch_size=schedule.batch_size, seed=seed, epoch=epoch
+        )
+        scores = learner.learn(batches, pace, step=step, steps=steps_per_epoch)
+        step = scores.step
+        probabilities = learner.predict(validation)
+        row = _history_row(epoch, scores, validation, probabilities, seconds=pace.clock.tick())
+        _append_history(out / HISTORY, row)
+        if row["val_loss"] < best_loss:
+            best_loss = row["val_loss"]
+            learner.averaged.save(out / BEST_MODEL)
+        here = Checkpoint(epoch + 1, step, pace.clock.tick(), best_loss)
+        write_checkpoint(out, here, learner.variables())
+    return learner.averaged
+
+
+class Learner:
+    """A network that learns, and its averaged twin that is kept."""
+
+    def __init__(self, recipe: AnnealedRecipe) -> None:
+        """Build both; the random seed must be set before."""
+        self._schedule = recipe.schedule
+        policy = "mixed_bfloat16" if recipe.schedule.mixed_precision else "float32"
+        with _dtype_policy(policy):
+            self._network = recipe.build()
+            self._with_votes = add_vote_head(self._network, emotions=len(VOTE_EMOTIONS))
+        with _dtype_policy("float32"):
+            self.averaged = recipe.build()
+        self.averaged.set_weights(self._network.get_weights())
+        self._optimizer = keras.optimizers.SGD(
+            learning_rate=0.0, momentum=recipe.schedule.momentum, nesterov=True
+        )
+        self._optimizer.build(self._with_votes.trainable_variables)
+        self._learn_batch = tf.function(self._learn_batch_eagerly)
+        self._answer = tf.function(lambda faces: self.averaged(faces, training=False))
+
+    def variables(self) -> list[keras.Variable]:
+        """Return everything that changes while learning, in a fixed order."""
+        return [
+            *self._with_votes.variables,
+            *self._optimizer.variables,
+            *self.averaged.variables,
+        ]
+
+    def learn(self, batches: tf.data.Dataset, pace: Pace, *, step: int, steps: int) -> EpochScores:
+        """Learn from the batches of one epoch, or as many as the pace leaves time for; at least one.
+
+        step: of the whole run, at the first batch. steps: batches in the epoch.
+        """
+        bar = keras.utils.Progbar(steps, verbose=1 if sys.stdout.isatty() else 0)
+        rate, totals, done = 0.0, np.zeros(2), 0
+        for faces, labels, votes in batches:
+            progress = pace.progress(step + done)
+            if progress >= 1 and done:
+                break
+            rate = learning_rate(self._schedule, progress)
+            totals += self.step(faces, labels, votes, rate=rate, number=step + done)
+            done += 1
+            loss, accuracy = totals / done
+            bar.update(done, [("loss", loss), ("accuracy", accuracy)])
+        loss, accuracy = totals / done
+        return EpochScores(float(loss), float(accuracy), rate, step + done)
+
+    def step(
+        self, faces: tf.Tensor, labels: tf.Tensor, votes: tf.Tensor, *, rate: float, number: int = 0
+    ) -> npt.NDArray[np.float32]:
+        """Learn from one batch and return (loss over the labels, accuracy); number counts the steps."""
+        self._optimizer.learning_rate.assign(rate)
+        return self._learn_batch(faces, labels, votes, tf.constant(number)).numpy()
+
+    def _learn_batch_eagerly(
+        self, faces: tf.Tensor, labels: tf.Tensor, votes: tf.Tensor, step: tf.Tensor
+    ) -> tf.Tensor:
+        """Take one step and return (loss over the labels, accuracy)."""
+        with tf.GradientTape() as tape:
+            logits, vote_logits = self._with_votes(faces, training=True)
+            loss = label_loss(logits, labels, smoothing=self._schedule.label_smoothing)
+            total = loss + self._schedule.vote_weight * vote_loss(vote_logits, votes)
+        weights = self._with_votes.trainable_variables
+        gradients = tape.gradient(total, [weight.value for weight in weights])
+        decayed = [
+            gradient + self._schedule.weight_decay * weight if len(weight.shape) > 1 else gradient
+            for gradient, weight in zip(gradients, weights, strict=True)
+        ]
+        self._optimizer.apply(decayed, weights)
+        self._average(step)
+        right = tf.equal(tf.argmax(logits, axis=1), tf.cast(labels, tf.int64))
+        return tf.stack([loss, tf.reduce_mean(tf.cast(right, tf.float32))])
+
+    def _average(self, step: tf.Tensor) -> None:
+        """Move the averaged weights, and the statistics of normalisation, towards the learned ones.
+
+        The first steps follow faster, so that the untrained weights are soon forgotten.
+        """
+        step = tf.cast(step, tf.float32)
+        decay = tf.minimum(self._schedule.average_decay, (1 + step) / (10 + step))
+        for slow, fast in zip(self.averaged.weights, self._network.weights, strict=True):
+            slow.assign(slow + (1 - decay) * (fast - slow))
+
+    def predict(self, faces: FaceSet) -> npt.NDArray[np.float32]:
+        """Return the probabilities (n, 7) the averaged network gives."""
+        parts = [
+            self._answer(as_input(faces.images[start : start + VALIDATION_BATCH])).numpy()
+            for start in range(0, len(faces), VALIDATION_BATCH)
+        ]
+        return np.concatenate(parts)
+
+
+def label_loss(logits: tf.Tensor, labels: tf.Tensor, *, smoothing: float) -> tf.Tensor:
+    """Return the mean cross-entropy against labels of which a share is spread over all classes."""
+    classes = len(EXPRESSIONS)
+    truth = tf.one_hot(tf.cast(labels, tf.int32), classes) * (1 - smoothing) + smoothing / classes
+    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(truth, logits))
+
+
+def vote_loss(logits: tf.Tensor, votes: tf.Tensor) -> tf.Tensor:
+    """Return the mean cross-entropy against the crowd's distribution, over faces that have votes."""
+    losses = tf.nn.softmax_cross_entropy_with_logits(votes, logits)  # 0 for a row of zeros
+    voted = tf.reduce_sum(tf.cast(tf.reduce_sum(votes, axis=1) > 0, tf.float32))
+    return tf.math.divide_no_nan(tf.reduce_sum(losses), voted)
+
+
+@contextmanager
+def _dtype_policy(name: str) -> Iterator[None]:
+    """Build layers under a dtype policy, and restore the one before."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _epochs(
+    schedule: Annealing, pace: Pace, *, start: Checkpoint, stop_after: int | None
+) -> Iterator[int]:
+    """Yield the numbers of the epochs to do: until the schedule, the budget or stop_after ends."""
+    epoch = start.epochs
+    while epoch != stop_after:
+        budgeted = schedule.time_budget_minutes is not None
+        if pace.progress(0) >= 1 if budgeted else epoch >= schedule.epochs:
+            return
+        yield epoch
+        epoch += 1
+
+
+def _history_row(
+    epoch: int,
+    scores: EpochScores,
+    validation: FaceSet,
+    probabilities: npt.NDArray[np.float32],
+    *,
+    seconds: float,
+) -> dict[str, float]:
+    confusion = metrics.confusion_matrix(
+        validation.labels, probabilities.argmax(axis=1), classes=len(EXPRESSIONS)
+    )
+    values = (
+        epoch,
+        scores.accuracy,
+        scores.loss,
+        float(metrics.accuracy(confusion)),
+        metrics.negative_log_likelihood(validation.labels, probabilities),
+        float(metrics.macro_f1(confusion)),
+        scores.learning_rate,
+        round(seconds, 1),
+    )
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def _cut_history(path: Path, *, epochs: int) -> None:
+    """Leave the header and the lines of the epochs that the checkpoint knows."""
+    lines = path.read_text(encoding="utf-8").splitlines() if epochs else [",".join(COLUMNS)]
+    path.write_text("\n".join(lines[: epochs + 1]) + "\n", encoding="utf-8")
+
+
+def _append_history(path: Path, row: dict[str, float]) -> None:
+    """Write a line, and the same on standard output where that is no terminal's bar."""
+    with path.open("a", newline="", encoding="utf-8") as lines:
+        csv.DictWriter(lines, COLUMNS).writerow(row)
+    print(" ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)

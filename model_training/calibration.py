@@ -1,0 +1,53 @@
+"""A temperature: one number that makes confidence mean what it says, without changing any answer.
+
+Source: Guo et al. 2017, "On Calibration of Modern Neural Networks".
+"""
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from model_training.metrics import negative_log_likelihood
+from storage.errors import InputError
+
+COLDEST, HOTTEST = 0.25, 4.0
+"""Between these a temperature is looked for; one at either end means that something is wrong."""
+ROUNDS = 60
+"""Of golden section; each narrows the logarithm of the range to 0.618 of itself."""
+
+
+def fit_temperature(truth: npt.ArrayLike, probabilities: npt.ArrayLike) -> float:
+    """Return the temperature with the lowest negative log-likelihood: above 1 lowers confidence."""
+    golden = (5**0.5 - 1) / 2
+    low, high = np.log(COLDEST), np.log(HOTTEST)
+
+    def loss(log_temperature: float) -> float:
+        cooled = apply_temperature(probabilities, float(np.exp(log_temperature)))
+        return negative_log_likelihood(truth, cooled)
+
+    for _ in range(ROUNDS):  # the loss has one minimum only: it is convex in 1 / temperature
+        left, right = high - golden * (high - low), low + golden * (high - low)
+        if loss(left) <= loss(right):
+            high = right
+        else:
+            low = left
+    return float(np.exp((low + high) / 2))
+
+
+def apply_temperature(probabilities: npt.ArrayLike, temperature: float) -> npt.NDArray[np.float64]:
+    """Return the probabilities (n, 7) that softmax gives for the logits divided by temperature.
+
+    Logarithms of probabilities serve as logits: softmax does not see what they all share.
+    """
+    p = np.maximum(np.asarray(probabilities, dtype=np.float64), np.finfo(np.float32).tiny)
+    logits = np.log(p) / temperature
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def fold_temperature(network: keras.Model, temperature: float) -> None:
+    """Divide a network's logits by temperature, inside the weights of its last dense layer."""
+    dense = [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)]
+    if not dense:
+        raise InputError("expected a network with a dense layer before softmax, got one without")
+    dense[-1].set_weights([weight / temperature for weight in dense[-1].get_weights()])
