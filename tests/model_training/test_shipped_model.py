@@ -16,8 +16,8 @@ MODEL = ROOT / "worker" / "models" / "expression.onnx"
 CARD = MODEL.with_name("README.md")
 PUBLIC_TEST = ROOT.parent / "shared" / "data" / "fer2013_public_test.npz"
 
-LOWEST_ACCURACY = 0.60
-"""The seed's recipe is known for about 0.62."""
+LOWEST_ACCURACY = 0.66
+"""The shipped model has 0.68; the smallest common package, mini-XCEPTION, 0.658 on the private test."""
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_the_card_carries_the_scores_of_the_metadata(metadata: dict[str, str]):
         assert f"{test[score]:.4f}" in card
 
 
-def test_the_shipped_model_reads_six_of_ten_faces_of_the_public_test(
+def test_the_shipped_model_reads_two_of_three_faces_of_the_public_test(
     capsys: pytest.CaptureFixture[str],
 ):
     if not PUBLIC_TEST.exists():
