@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psutil
+from sqlalchemy import select
 
 from api import broker
 from storage import jobs, timelines
@@ -17,8 +18,9 @@ from storage.blobs import file_location, sha256_of
 from storage.database import Database, migrate
 from storage.exports import csv_lines
 from storage.jobs import JobView, StoredMedium
-from storage.records import JobOptions, JobState
+from storage.records import JobOptions, JobState, SegmentKind, SegmentState
 from storage.settings import Settings
+from storage.tables import segments
 from tests.waiting import wait_until
 from tests.worker.clips import SEGMENT_TARGET_S
 from worker.celery_app import hint_sender
@@ -149,6 +151,28 @@ class System:
     def wait_until_at_work(self, job_id: str) -> None:
         """Wait until its frames are being looked at."""
         wait_until(lambda: self.job(job_id).stage == "analyse", "the plan stands", patience_s=60)
+
+    def stop_at_work(self, job_id: str, worker: "Program") -> list[psutil.Process]:
+        """Stop a worker's children at a moment when one of them holds a piece of the analysis."""
+        self.wait_until_at_work(job_id)
+        held = select(segments.c.segment).where(
+            segments.c.job == self.job(job_id).job,
+            segments.c.kind == SegmentKind.ANALYSE,
+            segments.c.state == SegmentState.RUNNING,
+        )
+
+        def caught() -> bool:
+            for child in worker.children():
+                child.suspend()
+            with self.database.reading() as connection:
+                if connection.execute(held).first() is not None:
+                    return True
+            for child in worker.children():
+                child.resume()
+            return False
+
+        wait_until(caught, "a child is at work", patience_s=30)
+        return worker.children()
 
     def csv(self, job_id: str) -> str:
         return "".join(csv_lines(timelines.iterate_frames(self.database, self.job(job_id).job)))

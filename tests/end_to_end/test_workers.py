@@ -86,10 +86,12 @@ def test_a_killed_analyser_leaves_the_same_bytes(
     system: System, worker: Program, sweeper: Program, undisturbed: str, clip: Path
 ) -> None:
     job_id = system.new_job(clip, EVERY_FRAME)
-    system.wait_until_at_work(job_id)
+    children = system.stop_at_work(job_id, worker)
 
     for analyser in worker.descendants("worker.analyser.main"):
         analyser.kill()
+    for child in children:
+        child.resume()
 
     job = system.wait_until_ended(job_id)
     assert sum(failures for failures, _ in counters(system.database, job.job)) >= 1
@@ -100,10 +102,10 @@ def test_a_killed_celery_child_leaves_the_same_bytes(
     system: System, worker: Program, sweeper: Program, undisturbed: str, clip: Path
 ) -> None:
     job_id = system.new_job(clip, EVERY_FRAME)
-    system.wait_until_at_work(job_id)
+    children = system.stop_at_work(job_id, worker)
     orphans = worker.descendants("worker.analyser.main")
 
-    for child in worker.children():
+    for child in children:
         child.send_signal(signal.SIGKILL)
 
     job = system.wait_until_ended(job_id)
