@@ -3,6 +3,8 @@ PostgreSQL.
 """
 
 import fcntl
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,7 @@ from storage.errors import ConfigurationError
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 _MIGRATION_LOCK = 0x0AFFEC71  # any fixed number: the key of PostgreSQL's advisory lock
 _BUSY_TIMEOUT_MS = 30_000
+_WAL_RETRY_S = 0.02
 
 
 class now_s(FunctionElement[float]):  # noqa: N801  # reads as an SQL function
@@ -80,6 +83,19 @@ class Database:
         self.engine.dispose()
 
 
+def _switch_to_wal(connection: Any) -> None:
+    """Set the journal mode: on a new file SQLite fails at once, whatever its timeout, if others do so too."""
+    until_s = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > until_s:
+                raise
+            time.sleep(_WAL_RETRY_S)
+
+
 def sqlite_url(file: Path) -> URL:
     """The URL of a SQLite file, whatever characters its path has."""
     return URL.create("sqlite", database=str(file))
@@ -106,13 +122,10 @@ def _make_sqlite_engine(url: URL, file: Path) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # transactions are begun below, not by the driver
-        for pragma in (
-            f"busy_timeout = {_BUSY_TIMEOUT_MS}",
-            "journal_mode = WAL",
-            "synchronous = NORMAL",
-            "foreign_keys = ON",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+        _switch_to_wal(connection)
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
