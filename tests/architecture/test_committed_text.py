@@ -9,7 +9,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TEXT = {".cff", ".css", ".html", ".ini", ".js", ".lock", ".mako", ".md", ".py", ".toml", ".yml", ""}
 # Put together here, so that this file itself passes.
-REGISTRIES = re.compile("|".join((r"pypi\.", r"pythonhosted\.", r"npmjs\.", r"index" + r"-url")))
+REGISTRIES = re.compile(
+    "|".join((r"py" + r"pi\.", r"python" + r"hosted\.", r"npm" + r"js\.", r"index" + r"-url"))
+)
 MACHINE_PATHS = re.compile(r"(?<![\w.])/(home|root|work|Users)/\w")
 
 
