@@ -111,7 +111,7 @@ def quantize(path: Path, faces: FaceSet, *, reduce_range: bool = False) -> onnx.
         return onnx.load(quantized)
 
 
-class _Batches(CalibrationDataReader):  # type: ignore[misc]
+class _Batches(CalibrationDataReader):  # type: ignore[misc]  # no types
     """Hands calibration faces to ONNX Runtime, batch by batch."""
 
     def __init__(self, faces: npt.NDArray[np.float32]) -> None:

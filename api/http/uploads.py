@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import IO, BinaryIO
 
 from flask import Request, Response
-from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]  # no types
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.sansio.multipart import Data, Event, Field, File, MultipartDecoder, NeedData, State
 

@@ -17,7 +17,7 @@ def run_at_once(work: Callable[..., Any], *arguments: Any, processes: int) -> li
         start.wait()
         try:
             results.put(work(*arguments))
-        except Exception as error:
+        except Exception as error:  # the parent compares what each process ended with
             results.put(f"{type(error).__name__}: {error}")
 
     children = [_forks.Process(target=run) for _ in range(processes)]
