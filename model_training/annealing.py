@@ -22,6 +22,7 @@ from model_training.pace import Clock, Pace, learning_rate
 from model_training.readers import VOTE_EMOTIONS
 from model_training.recipes import AnnealedRecipe, Annealing
 from model_training.runs import BEST_MODEL, HISTORY
+from storage.errors import InputError
 from storage.labels import EXPRESSIONS
 
 VALIDATION_BATCH = 256
@@ -50,11 +51,13 @@ def train_annealed(
     *,
     out: Path,
     seed: int,
+    start_from: Path | None = None,
     resume: bool = False,
     stop_after: int | None = None,
 ) -> keras.Model:
     """Train to the end of the schedule and return the network with its averaged weights.
 
+    start_from: a .keras file with the weights to begin with, of the same network.
     resume: go on from the checkpoint in `out`, exactly as if the run had never ended.
     stop_after: leave after so many epochs in all, to be resumed; the schedule is not changed by it.
     """
@@ -63,6 +66,8 @@ def train_annealed(
     schedule = recipe.schedule
     learner = Learner(recipe)
     start = Checkpoint.first()
+    if start_from is not None:
+        learner.begin_with(start_from)
     if resume:
         start = read_checkpoint(out, learner.variables())
     _cut_history(out / HISTORY, epochs=start.epochs)
@@ -108,6 +113,17 @@ class Learner:
         self._learn_batch = tf.function(self._learn_batch_eagerly)
         self._answer = tf.function(lambda faces: self.averaged(faces, training=False))
 
+    def begin_with(self, path: Path) -> None:
+        """Take over the weights of a saved network. Raises InputError if it is another one."""
+        try:
+            weights = keras.saving.load_model(path).get_weights()
+            self._network.set_weights(weights)
+        except (ValueError, OSError) as error:
+            raise InputError(
+                f"{path}: expected a .keras file of this recipe's network, got: {error}"
+            ) from None
+        self.averaged.set_weights(weights)
+
     def variables(self) -> list[keras.Variable]:
         """Return everything that changes while learning, in a fixed order."""
         return [
@@ -123,12 +139,12 @@ class Learner:
         """
         bar = keras.utils.Progbar(steps, verbose=1 if sys.stdout.isatty() else 0)
         rate, totals, done = 0.0, np.zeros(2), 0
-        for faces, labels, votes in batches:
+        for faces, truth, votes in batches:
             progress = pace.progress(step + done)
             if progress >= 1 and done:
                 break
             rate = learning_rate(self._schedule, progress)
-            totals += self.step(faces, labels, votes, rate=rate, number=step + done)
+            totals += self.step(faces, truth, votes, rate=rate, number=step + done)
             done += 1
             loss, accuracy = totals / done
             bar.update(done, [("loss", loss), ("accuracy", accuracy)])
@@ -136,19 +152,19 @@ class Learner:
         return EpochScores(float(loss), float(accuracy), rate, step + done)
 
     def step(
-        self, faces: tf.Tensor, labels: tf.Tensor, votes: tf.Tensor, *, rate: float, number: int = 0
+        self, faces: tf.Tensor, truth: tf.Tensor, votes: tf.Tensor, *, rate: float, number: int = 0
     ) -> npt.NDArray[np.float32]:
         """Learn from one batch and return (loss over the labels, accuracy); number counts the steps."""
         self._optimizer.learning_rate.assign(rate)
-        return self._learn_batch(faces, labels, votes, tf.constant(number)).numpy()
+        return self._learn_batch(faces, truth, votes, tf.constant(number)).numpy()
 
     def _learn_batch_eagerly(
-        self, faces: tf.Tensor, labels: tf.Tensor, votes: tf.Tensor, step: tf.Tensor
+        self, faces: tf.Tensor, truth: tf.Tensor, votes: tf.Tensor, step: tf.Tensor
     ) -> tf.Tensor:
         """Take one step and return (loss over the labels, accuracy)."""
         with tf.GradientTape() as tape:
             logits, vote_logits = self._with_votes(faces, training=True)
-            loss = label_loss(logits, labels, smoothing=self._schedule.label_smoothing)
+            loss = label_loss(logits, truth, smoothing=self._schedule.label_smoothing)
             total = loss + self._schedule.vote_weight * vote_loss(vote_logits, votes)
         weights = self._with_votes.trainable_variables
         gradients = tape.gradient(total, [weight.value for weight in weights])
@@ -158,7 +174,7 @@ class Learner:
         ]
         self._optimizer.apply(decayed, weights)
         self._average(step)
-        right = tf.equal(tf.argmax(logits, axis=1), tf.cast(labels, tf.int64))
+        right = tf.equal(tf.argmax(logits, axis=1), tf.argmax(truth, axis=1))
         return tf.stack([loss, tf.reduce_mean(tf.cast(right, tf.float32))])
 
     def _average(self, step: tf.Tensor) -> None:
@@ -180,11 +196,10 @@ class Learner:
         return np.concatenate(parts)
 
 
-def label_loss(logits: tf.Tensor, labels: tf.Tensor, *, smoothing: float) -> tf.Tensor:
-    """Return the mean cross-entropy against labels of which a share is spread over all classes."""
-    classes = len(EXPRESSIONS)
-    truth = tf.one_hot(tf.cast(labels, tf.int32), classes) * (1 - smoothing) + smoothing / classes
-    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(truth, logits))
+def label_loss(logits: tf.Tensor, truth: tf.Tensor, *, smoothing: float) -> tf.Tensor:
+    """Return the mean cross-entropy against a truth (n, 7) of which a share is spread over all classes."""
+    smoothed = truth * (1 - smoothing) + smoothing / len(EXPRESSIONS)
+    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(smoothed, logits))
 
 
 def vote_loss(logits: tf.Tensor, votes: tf.Tensor) -> tf.Tensor:

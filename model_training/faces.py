@@ -24,14 +24,21 @@ class FaceSet:
     votes: npt.NDArray[np.float32] | None = None
     """(n, 8), the shares of FER+ annotators for each of their emotions; a row of zeros where none voted
     for an emotion. None where the data has no votes."""
+    taught: npt.NDArray[np.float32] | None = None
+    """(n, 7), the probabilities a teacher gives each face. None without a teacher."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, rows: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> "FaceSet":
         """Return the given rows (indices or mask) as a set of their own."""
-        votes = None if self.votes is None else self.votes[rows]
-        return FaceSet(self.images[rows], self.labels[rows], self.duplicate_group[rows], votes)
+        return FaceSet(
+            self.images[rows],
+            self.labels[rows],
+            self.duplicate_group[rows],
+            None if self.votes is None else self.votes[rows],
+            None if self.taught is None else self.taught[rows],
+        )
 
     def class_counts(self) -> dict[str, int]:
         """Return how many images each expression has."""

@@ -65,20 +65,34 @@ class Distortion:
     """Share mirrored left to right."""
     rotation_degrees: float = 15.0
     """Turned by up to this much either way."""
-    scale: float = 0.15
+    scale: float = 0.2
     """Height and width, each on its own, by 1 minus to 1 plus this."""
-    shift: float = 0.1
+    shift: float = 0.12
     """Moved by up to this share of the picture, in both directions."""
     brightness: float = 0.2
     """Lighter or darker by up to this share of the full range."""
     contrast: float = 0.2
     """Distances from the mean multiplied by 1 minus to 1 plus this."""
+    compression: float = 0.1
+    """Share quantised as JPEG and video codecs do."""
     low_resolution: float = 0.15
-    """Share seen as a face of half the size, as video often has them."""
-    erase: float = 0.5
+    """Share seen as a face of 24 or 16 pixels."""
+    blur: float = 0.1
+    """Share out of focus."""
+    dim: float = 0.1
+    """Share with a fifth to seven tenths of the light."""
+    grain: float = 0.1
+    """Share with noise."""
+    erase: float = 0.6
     """Share with a grey rectangle somewhere."""
-    erase_pixels: int = 16
+    erase_pixels: int = 20
     """Longest side of that rectangle."""
+    mixup: float = 0.5
+    """Share blended with another face of the batch, and its truth with the other's."""
+    mixup_alpha: float = 0.4
+    """Of the Beta distribution the blends follow: the smaller, the more one face prevails."""
+    teacher_share: float = 0.5
+    """Share of the truth that a teacher says, where one is given."""
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,10 @@ class RunMeta(TypedDict):
     settings: dict[str, dict[str, float | None]]
     """The recipe's numbers: augmentation and schedule."""
     seed: int
+    start_from: str | None
+    """File name of the weights it began with, or None for new ones."""
+    teacher: str | None
+    """File name of the teachers' answers, or None."""
     started: str
     """UTC, ISO 8601."""
     training: PartMeta
@@ -66,6 +70,8 @@ def describe_run(
             "schedule": asdict(recipe.schedule),
         },
         "seed": options.seed,
+        "start_from": _file_name(options.start_from),
+        "teacher": _file_name(options.teacher),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "training": _describe_part(options.data.name, training),
         "validation": _describe_part(source, validation),
@@ -76,6 +82,10 @@ def describe_run(
             "numpy": np.__version__,
         },
     }
+
+
+def _file_name(path: Path | None) -> str | None:
+    return None if path is None else path.name
 
 
 def _describe_part(source: str, faces: FaceSet) -> PartMeta:
@@ -103,8 +113,8 @@ def check_same_run(folder: Path, meta: RunMeta) -> None:
     """Raise InputError unless the run in a folder began with the recipe, seed and data of meta."""
     begun = read_meta(folder)
     asked = json.loads(json.dumps(meta))  # as it would be read back
-    for name in ("recipe", "settings", "seed", "training", "validation"):
-        if begun[name] != asked[name]:
+    for name in ("recipe", "settings", "seed", "start_from", "teacher", "training", "validation"):
+        if begun.get(name) != asked[name]:
             raise InputError(
                 f"{folder / META}: expected the run to --resume to have the {name} {asked[name]}, "
                 f"it has {begun[name]}; give the options it began with"

@@ -7,7 +7,8 @@ same model.
 
 The recipe compact also leaves checkpoint.npz after every epoch: the same command with --resume goes
 on from there, exactly. --time-budget MINUTES ends its schedule by the clock; --stop-after leaves
-early, to be resumed.
+early, to be resumed. --start-from begins a new schedule with the weights of an earlier run (a warm
+restart); --teacher adds what other networks say of the faces.
 """
 
 import argparse
@@ -34,7 +35,12 @@ from model_training.runs import (
     read_history,
     write_meta,
 )
+from model_training.teach import with_teacher
 from storage.errors import InputError
+
+ANNEALED_ONLY = (
+    "resume", "time_budget", "stop_after", "learning_rate", "start_from", "teacher",
+)  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -57,6 +63,13 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     annealed.add_argument("--time-budget", type=float, metavar="MINUTES", help="of all its parts")
     annealed.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
     annealed.add_argument("--stop-after", type=int, metavar="EPOCHS", help="leave, to be resumed")
+    annealed.add_argument("--learning-rate", type=float, metavar="RATE", help="at its highest")
+    annealed.add_argument(
+        "--start-from", type=Path, metavar="MODEL.keras", help="weights to begin with"
+    )
+    annealed.add_argument(
+        "--teacher", type=Path, metavar="FILE.npz", help="of model_training.teach"
+    )
     return parser.parse_args(arguments)
 
 
@@ -69,6 +82,8 @@ def train_command(options: argparse.Namespace) -> None:
         fraction=recipe.schedule.validation_fraction,
         seed=options.seed,
     )
+    if options.teacher is not None:
+        training = with_teacher(training, options.teacher)
     meta = describe_run(recipe, training, validation, options=options)
     if options.resume:
         check_same_run(options.out, meta)
@@ -83,6 +98,7 @@ def train_command(options: argparse.Namespace) -> None:
             validation,
             out=options.out,
             seed=options.seed,
+            start_from=options.start_from,
             resume=options.resume,
             stop_after=options.stop_after,
         )
@@ -102,14 +118,19 @@ def choose_recipe(options: argparse.Namespace) -> Recipe | AnnealedRecipe:
             raise InputError(f"--{name.replace('_', '-')}: expected 1 or more, got {value}")
     changes = {name: value for name, value in changes.items() if value is not None}
     if isinstance(recipe, Recipe):
-        if options.resume or options.time_budget is not None or options.stop_after is not None:
+        given = [name for name in ANNEALED_ONLY if getattr(options, name) not in (None, False)]
+        if given:
             raise InputError(
-                "--resume, --time-budget and --stop-after: expected a recipe that is annealed "
-                f"(compact), got '{recipe.name}'"
+                f"--{given[0].replace('_', '-')}: expected a recipe that is annealed (compact), "
+                f"got '{recipe.name}'"
             )
         return replace(recipe, schedule=replace(recipe.schedule, **changes))
-    if options.time_budget is not None and not options.time_budget > 0:
-        raise InputError(f"--time-budget: expected more than 0, got {options.time_budget}")
+    for name in ("time_budget", "learning_rate"):
+        value = getattr(options, name)
+        if value is not None and not value > 0:
+            raise InputError(f"--{name.replace('_', '-')}: expected more than 0, got {value}")
+    if options.learning_rate is not None:
+        changes["learning_rate"] = options.learning_rate
     budget = {"time_budget_minutes": options.time_budget}
     return replace(recipe, schedule=replace(recipe.schedule, **changes, **budget))
 

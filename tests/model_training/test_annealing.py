@@ -21,6 +21,7 @@ from model_training.networks import CompactNetwork, build_compact_network
 from model_training.pace import Clock, Pace
 from model_training.recipes import RECIPES, AnnealedRecipe, Annealing
 from model_training.runs import read_history
+from storage.errors import InputError
 from tests.model_training.fake_faces import KERAS_AND_NUMPY, draw_faces, write_npz
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
@@ -108,6 +109,29 @@ def test_the_best_model_is_the_averaged_one_in_float32(tmp_path: Path):
         assert np.array_equal(expected, found)
 
 
+def test_a_warm_restart_begins_with_the_weights_of_an_earlier_run(whole: Path, tmp_path: Path):
+    """At a rate of nearly nothing the network stays what it was."""
+    still = replace(TINY, schedule=replace(TINY.schedule, learning_rate=1e-9))
+
+    restarted = _train(tmp_path / "run", still, start_from=whole / "best.keras", stop_after=1)
+
+    faces = draw_faces([0, 1, 2, 3]).images[..., None].astype(np.float32)
+    before = keras.saving.load_model(whole / "best.keras")
+    kernels = [
+        (a, b)
+        for layer, twin in zip(before.layers, restarted.layers, strict=True)
+        for a, b in zip(layer.trainable_weights, twin.trainable_weights, strict=True)
+    ]
+    assert kernels and before(faces).shape == (4, 7)
+    for expected, found in kernels:
+        assert np.asarray(found) == pytest.approx(np.asarray(expected), abs=1e-5)
+
+
+def test_weights_of_another_network_are_refused(compact_run: Path, tmp_path: Path):
+    with pytest.raises(InputError, match=r"expected a \.keras file of this recipe's network"):
+        _train(tmp_path / "run", start_from=compact_run / "best.keras")
+
+
 def test_a_time_budget_replaces_the_number_of_epochs(tmp_path: Path):
     schedule = replace(TINY.schedule, epochs=1, time_budget_minutes=0.05)
 
@@ -184,12 +208,12 @@ def _one_batch() -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
 
 
 def test_votes_teach_the_features():
-    faces, labels, votes = _one_batch()
+    faces, truth, votes = _one_batch()
 
     def kernel_after_a_step(votes: tf.Tensor) -> npt.NDArray:
         keras.utils.set_random_seed(1)
         learner = Learner(TINY)
-        learner.step(faces, labels, votes, rate=0.1)
+        learner.step(faces, truth, votes, rate=0.1)
         return np.asarray(learner.variables()[0])
 
     with_votes, without, again = map(
@@ -203,8 +227,10 @@ def test_votes_teach_the_features():
 def test_label_loss_is_the_cross_entropy_with_smoothed_labels():
     logits = np.log(np.array([[0.7, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05]], np.float32))
 
-    plain = float(label_loss(logits, np.array([0]), smoothing=0.0))
-    smoothed = float(label_loss(logits, np.array([0]), smoothing=0.7))
+    angry = np.eye(7, dtype=np.float32)[[0]]
+
+    plain = float(label_loss(logits, angry, smoothing=0.0))
+    smoothed = float(label_loss(logits, angry, smoothing=0.7))
 
     assert plain == pytest.approx(-math.log(0.7), rel=1e-5)
     assert smoothed == pytest.approx(-0.4 * math.log(0.7) - 0.6 * math.log(0.05), rel=1e-5)
@@ -241,6 +267,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["--recipe", "compact", "--stop-after", "0"], "--stop-after: expected 1 or more, got 0"),
         (["--recipe", "seed", "--resume"], "expected a recipe that is annealed (compact)"),
         (["--recipe", "seed", "--time-budget", "5"], "expected a recipe that is annealed"),
+        (
+            ["--recipe", "seed", "--teacher", "x.npz"],
+            "--teacher: expected a recipe that is annealed",
+        ),
+        (["--recipe", "compact", "--learning-rate", "-1"], "--learning-rate: expected more than 0"),
+        (["--recipe", "compact", "--teacher", "x.npz"], "x.npz: expected the npz file of"),
     ],
 )
 def test_what_cannot_be_annealed_or_resumed_is_refused_in_one_line(

@@ -5,12 +5,21 @@ import numpy.typing as npt
 import pytest
 import tensorflow as tf
 
-from model_training.distortion import distort, distorted_batches, epoch_order
+from model_training.chance import Draw
+from model_training.degradation import cosine_transform
+from model_training.distortion import (
+    distort,
+    distorted_batches,
+    epoch_order,
+    mix_pairs,
+    soft_truth,
+)
 from model_training.recipes import Distortion
 from tests.model_training.fake_faces import draw_faces
 
 STILL = Distortion(
-    flip=0, rotation_degrees=0, scale=0, shift=0, brightness=0, contrast=0, low_resolution=0, erase=0
+    flip=0, rotation_degrees=0, scale=0, shift=0, brightness=0, contrast=0, compression=0,
+    low_resolution=0, blur=0, dim=0, grain=0, erase=0, mixup=0,
 )  # fmt: skip
 """Changes nothing; tests vary one range of it."""
 
@@ -20,7 +29,7 @@ def _distort(
 ) -> npt.NDArray[np.float32]:
     """Return the faces changed within the given ranges and no other."""
     chosen = Distortion(**{**vars(STILL), **ranges})
-    return np.asarray(distort(tf.constant(faces), chosen, seed=tf.constant(seed)))
+    return np.asarray(distort(tf.constant(faces), chosen, Draw(len(faces), tf.constant(seed))))
 
 
 def _faces(n: int) -> npt.NDArray[np.float32]:
@@ -125,12 +134,115 @@ def test_a_coarse_face_has_lost_its_finest_detail_and_no_light():
     changed = _distort(faces, low_resolution=0.5)
 
     spread = changed.std(axis=(1, 2, 3))
-    assert set(np.round(spread)) == {0, 100}
+    assert 10 < (spread < 50).sum() < 30
+    assert set(np.round(spread[spread >= 50])) == {100}
     assert changed.mean(axis=(1, 2, 3)) == pytest.approx(np.full(40, 100), abs=0.1)
 
 
+def test_coarse_faces_are_those_of_24_and_of_16_pixels():
+    dots = _dot(60, 24, 24)
+
+    peaks = _distort(dots, low_resolution=1).max(axis=(1, 2, 3))
+
+    assert len(set(np.round(peaks))) == 2
+
+
+def test_compression_removes_the_fine_waves_and_keeps_the_light():
+    board = np.indices((48, 48)).sum(axis=0) % 2 * np.float32(8) + 100
+    faces = np.broadcast_to(board[..., None], (40, 48, 48, 1)).astype(np.float32)
+
+    changed = _distort(faces, compression=1)
+
+    assert changed.std(axis=(1, 2, 3)).max() < 1 < faces.std()
+    assert changed.mean(axis=(1, 2, 3)) == pytest.approx(np.full(40, 104), abs=5)
+
+
+def test_compression_of_a_face_is_visible_and_small():
+    faces = _faces(20)
+
+    error = np.abs(_distort(faces, compression=1) - faces).mean(axis=(1, 2, 3))
+
+    assert error.min() > 0.5 and error.max() < 25
+
+
+def test_the_cosine_transform_is_orthonormal_and_begins_with_the_mean():
+    matrix = cosine_transform()
+
+    assert matrix @ matrix.T == pytest.approx(np.eye(8), abs=1e-6)
+    assert matrix[0] == pytest.approx(np.full(8, 8**-0.5))
+
+
+def test_a_blurred_face_is_softer_at_once_and_keeps_its_place():
+    changed = _distort(_dot(40, 20, 30), blur=0.5)
+
+    peaks = changed.max(axis=(1, 2, 3))
+    assert {200} < set(np.round(peaks)) and len(set(np.round(peaks))) == 3
+    assert _places(changed) == pytest.approx(np.full((40, 2), [20, 30]), abs=0.01)
+
+
+def test_a_dim_face_keeps_a_fifth_to_seven_tenths_of_its_light():
+    light = _distort(_grey(200), dim=1)[:, 0, 0, 0] / 137
+
+    assert 0.2 <= light.min() < 0.25 and 0.65 < light.max() <= 0.7
+
+
+def test_grain_is_noise_of_at_most_twelve_about_the_same_light():
+    changed = _distort(_grey(100), grain=1)
+
+    assert changed.mean() == pytest.approx(137, abs=0.5)
+    assert 10 < changed.std(axis=(1, 2, 3)).max() < 12.5
+
+
+def _mixed(n: int = 200, **ranges: float) -> tuple[npt.NDArray[np.float32], ...]:
+    """Return black faces said to be class 0 mixed with white ones said to be class 1: light, truth, votes."""
+    white = np.arange(n) >= n // 2
+    faces = np.broadcast_to(255 * white[:, None, None, None], (n, 48, 48, 1)).astype(np.float32)
+    truth = np.eye(7, dtype=np.float32)[white.astype(int)]
+    votes = np.eye(8, dtype=np.float32)[white.astype(int)]
+    chosen = Distortion(**{**vars(STILL), **ranges})
+    draw = Draw(n, tf.constant((1, 0)))
+    mixed = mix_pairs(*map(tf.constant, (faces, truth, votes)), ranges=chosen, draw=draw)
+    return tuple(np.asarray(part) for part in mixed)
+
+
+def test_mixed_faces_say_of_each_half_what_they_show_of_it():
+    faces, truth, votes = _mixed(mixup=1)
+
+    light = faces.mean(axis=(1, 2, 3)) / 255
+    assert truth[:, 1] == pytest.approx(light, abs=1e-5)
+    assert votes[:, 1] == pytest.approx(light, abs=1e-5)
+    assert truth.sum(axis=1) == pytest.approx(np.ones(200))
+    assert ((light > 0) & (light < 1)).sum() > 150
+
+
+def test_a_mixed_face_keeps_at_least_half_of_itself():
+    _, truth, _ = _mixed(mixup=1)
+
+    own = np.r_[truth[:100, 0], truth[100:, 1]]
+    assert own.min() >= 0.5
+    assert own.min() < 0.6
+
+
+def test_only_the_share_that_is_asked_for_is_mixed():
+    _, truth, _ = _mixed(mixup=0.5)
+
+    assert 70 < (truth.max(axis=1) == 1).sum() < 130
+
+
+def test_a_teacher_is_believed_by_its_share_and_labels_by_the_rest():
+    faces = draw_faces([2])
+    said = np.full((1, 7), 1 / 7, np.float32)
+    taught = type(faces)(faces.images, faces.labels, faces.duplicate_group, None, said)
+
+    truth = soft_truth(taught, 0.7)
+
+    assert truth[0, 2] == pytest.approx(0.3 + 0.1)
+    assert truth.sum() == pytest.approx(1)
+    assert soft_truth(faces, 0.7).tolist() == [[0, 0, 1, 0, 0, 0, 0]]
+
+
 def test_half_of_the_faces_lose_one_rectangle_of_at_most_sixteen_pixels():
-    changed = np.round(_distort(_grey(200), erase=0.5)[..., 0]) != 137
+    changed = np.round(_distort(_grey(200), erase=0.5, erase_pixels=16)[..., 0]) != 137
 
     sizes = np.stack([changed.any(axis=2).sum(axis=1), changed.any(axis=1).sum(axis=1)], axis=1)
     assert 60 < (sizes[:, 0] > 0).sum() < 140
@@ -171,10 +283,10 @@ def test_batches_keep_each_face_with_its_label_and_votes():
     batches = list(distorted_batches(voted, STILL, batch_size=4, seed=1, epoch=0))
 
     assert len(batches) == 3
-    for images, labels, votes in batches:
+    for images, truth, votes in batches:
         bright = np.asarray(images)[..., 0].mean(axis=2).argmax(axis=1) // 6
-        assert bright.tolist() == labels.numpy().tolist()
-        assert votes.numpy().argmax(axis=1).tolist() == labels.numpy().tolist()
+        assert bright.tolist() == truth.numpy().argmax(axis=1).tolist()
+        assert votes.numpy().argmax(axis=1).tolist() == truth.numpy().argmax(axis=1).tolist()
 
 
 def test_data_without_votes_gives_rows_of_zeros():

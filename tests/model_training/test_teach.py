@@ -1,0 +1,76 @@
+"""Teachers' answers are cached in a file and found again by the pixels of a face."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from model_training import teach
+from model_training.faces import FaceSet
+from model_training.teach import ask, with_teacher
+from storage.errors import InputError
+from tests.model_training.fake_faces import KERAS_AND_NUMPY, draw_faces, write_npz
+
+pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
+
+
+@pytest.fixture(scope="module")
+def taught(compact_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[FaceSet, Path]:
+    """Faces, and the file of what one network (given twice) says of them."""
+    folder = tmp_path_factory.mktemp("taught")
+    faces = draw_faces([0, 1, 2, 3, 4, 5, 6] * 2)
+    model = str(compact_run / "best.keras")
+    arguments = ["--data", str(write_npz(faces, folder / "faces")), "--out", str(folder / "t.npz")]
+    assert teach.main(["--models", model, model, *arguments]) == 0
+    return faces, folder / "t.npz"
+
+
+def test_what_is_cached_is_what_the_network_says(taught: tuple[FaceSet, Path], compact_run: Path):
+    faces, path = taught
+
+    found = with_teacher(faces, path).taught
+
+    said = ask(keras.saving.load_model(compact_run / "best.keras"), faces.images)
+    assert found == pytest.approx(said, abs=1e-6)
+
+
+def test_a_face_and_its_mirror_image_are_answered_alike(compact_run: Path):
+    network = keras.saving.load_model(compact_run / "best.keras")
+    images = np.random.default_rng(1).integers(0, 255, (3, 48, 48), dtype=np.uint8)
+
+    assert ask(network, images) == pytest.approx(ask(network, images[:, :, ::-1]), abs=1e-6)
+
+
+def test_answers_follow_their_faces_into_another_order(taught: tuple[FaceSet, Path]):
+    faces, path = taught
+    some = np.array([5, 0, 3])
+
+    found = with_teacher(faces.take(some), path).taught
+
+    every = with_teacher(faces, path).taught
+    assert every is not None
+    assert np.array_equal(found, every[some])
+
+
+def test_a_face_the_teachers_never_saw_is_refused(taught: tuple[FaceSet, Path]):
+    _, path = taught
+
+    with pytest.raises(InputError, match="an answer for each of 7 faces, 7 are missing"):
+        with_teacher(draw_faces([0, 1, 2, 3, 4, 5, 6], seed=77), path)
+
+
+def test_something_else_than_a_file_of_answers_is_refused(tmp_path: Path):
+    (tmp_path / "t.npz").write_bytes(b"no")
+
+    with pytest.raises(InputError, match="expected the npz file of"):
+        with_teacher(draw_faces([0]), tmp_path / "t.npz")
+
+
+def test_a_missing_teacher_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    data = write_npz(draw_faces([0, 1]), tmp_path / "faces")
+    arguments = ["--data", str(data), "--out", str(tmp_path / "t.npz")]
+
+    assert teach.main(["--models", str(tmp_path / "none.keras"), *arguments]) == 2
+
+    assert "none.keras: expected a .keras file" in capsys.readouterr().err
