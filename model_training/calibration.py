@@ -3,12 +3,10 @@
 Source: Guo et al. 2017, "On Calibration of Modern Neural Networks".
 """
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
 from model_training.metrics import negative_log_likelihood
-from storage.errors import InputError
 
 COLDEST, HOTTEST = 0.25, 4.0
 """Between these a temperature is looked for; one at either end means that something is wrong."""
@@ -43,11 +41,3 @@ def apply_temperature(probabilities: npt.ArrayLike, temperature: float) -> npt.N
     logits = np.log(p) / temperature
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
-
-
-def fold_temperature(network: keras.Model, temperature: float) -> None:
-    """Divide a network's logits by temperature, inside the weights of its last dense layer."""
-    dense = [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)]
-    if not dense:
-        raise InputError("expected a network with a dense layer before softmax, got one without")
-    dense[-1].set_weights([weight / temperature for weight in dense[-1].get_weights()])

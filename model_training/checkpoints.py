@@ -42,7 +42,7 @@ def write_checkpoint(
     folder: Path, checkpoint: Checkpoint, variables: Sequence[keras.Variable]
 ) -> None:
     """Replace the checkpoint of a run."""
-    arrays = {f"{place:03}": np.asarray(variable.value) for place, variable in enumerate(variables)}
+    arrays = {f"{place:05}": np.asarray(variable.value) for place, variable in enumerate(variables)}
     draft = folder / f"draft_{CHECKPOINT}"
     arrays[POSITION] = np.array(json.dumps(asdict(checkpoint)))
     np.savez(draft, allow_pickle=False, **arrays)

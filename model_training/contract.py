@@ -38,7 +38,7 @@ def contract_metadata() -> dict[str, str]:
         "labels": json.dumps(EXPRESSIONS),
         "input": json.dumps(face),
         "range": json.dumps(INPUT_RANGE),
-        "normalisation": "1/255, inside the graph",
+        "normalisation": "inside the graph",
         "output": json.dumps(answer),
     }
 

@@ -1,32 +1,35 @@
 """Score an ONNX model: python -m model_training.evaluate --model FILE.onnx --data FILE.npz
 
-Prints one JSON object on standard output and nothing else. Needs numpy and onnxruntime (and OpenCV
-to read folders of pictures), never TensorFlow. --without-copies-of TRAIN.npz adds the score over
-the images that are not pixel for pixel in the training data too; --speed adds faces per second on
-one thread. The model is loaded and run by serving's own classifier.
+Prints one JSON object on standard output and nothing else. Needs numpy, onnx and onnxruntime (and
+OpenCV to read folders of pictures), never TensorFlow. --held-back scores on the part of the training
+data that the model's run was validated on: choices are made there, not on a test.
+--without-copies-of TRAIN.npz adds the score over the images that are not pixel for pixel in the
+training data too; --speed adds faces per CPU second on one thread; --plots FOLDER draws the figures,
+with matplotlib. The model is loaded and run by serving's own classifier.
 """
 
 import argparse
+import hashlib
 import json
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from model_training import metrics
+from model_training import metrics, report
 from model_training.commands import run_command
 from model_training.contract import as_input
 from model_training.datasets import read_faces
 from model_training.faces import FACE_SIZE, FaceSet, find_copies
+from model_training.heldback import held_back_part
+from model_training.metadata import read_metadata
 from model_training.readers import ALL_SPLITS, SPLITS
+from model_training.report import Probabilities, Report
+from model_training.selective import selective_curve
 from storage.errors import InputError
-from storage.labels import EXPRESSIONS
 from worker.vision.classifier import Classifier
-
-Report = dict[str, object]
-"""What is printed; every key is explained in the model card."""
 
 SPEED_BATCH = 32
 SPEED_REPEATS = 20
@@ -49,84 +52,120 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         default="validation",
         help="where the data names splits (default: validation, the contest's PublicTest)",
     )
+    parser.add_argument(
+        "--held-back", action="store_true", help="of --data what training held back"
+    )
     parser.add_argument("--without-copies-of", type=Path, metavar="TRAIN", help="training data")
-    parser.add_argument("--speed", action="store_true", help="measure faces per second as well")
+    parser.add_argument("--speed", action="store_true", help="measure faces per CPU second")
+    parser.add_argument("--plots", type=Path, metavar="FOLDER", help="where to draw PNG pictures")
+    parser.add_argument("--name", help="what to call it in a table (default: its file's name)")
     parser.add_argument("--seed", type=int, default=1, help="of the bootstrap (default: 1)")
     return parser.parse_args(arguments)
 
 
 def evaluate_command(options: argparse.Namespace) -> Report:
-    """Return everything the command prints."""
-    classifier = Classifier(options.model)
-    faces = read_faces(options.data, split=options.split)
+    """Return everything the command prints; draw it as well if asked to."""
+    classifier, metadata = Classifier(options.model), read_metadata(options.model)
+    faces = read_scored(options, metadata)
     probabilities = classifier.probabilities(as_input(faces.images))
-    report: Report = {"model": options.model.name, "data": options.data.name}
-    report |= evaluate(faces, probabilities, seed=options.seed)
+    scores = {
+        "name": options.name or options.model.stem,
+        **describe_model(options.model, metadata),
+        "data": options.data.name,
+        **report.evaluate(faces, probabilities, seed=options.seed),
+        **score_confidence(faces, probabilities, classifier, metadata, seed=options.seed),
+        "ferplus": report.ferplus_scores(faces, probabilities, seed=options.seed),
+    }
     if options.without_copies_of is not None:
-        report["without_copies"] = _evaluate_without_copies(
+        scores["without_copies"] = _evaluate_without_copies(
             faces, probabilities, training=options.without_copies_of, seed=options.seed
         )
     if options.speed:
-        report["faces_per_second"] = measure_speed(classifier)
-    return report
+        scores["faces_per_cpu_second"] = measure_speed(classifier)
+    if options.plots is not None:
+        below = classifier.uncertain_below
+        draw(faces, probabilities, options.plots, below=below, seed=options.seed)
+    return scores
 
 
-def evaluate(faces: FaceSet, probabilities: npt.NDArray[np.float32], *, seed: int) -> Report:
-    """Return the scores of predictions (n, 7) for labelled faces; seed is the bootstrap's."""
-    predicted = probabilities.argmax(axis=1)
-    confusion = metrics.confusion_matrix(faces.labels, predicted, classes=len(EXPRESSIONS))
-    resampled = metrics.bootstrap_confusions(confusion, seed=seed)
+def read_scored(options: argparse.Namespace, metadata: Mapping[str, str]) -> FaceSet:
+    """Return the faces to score on."""
+    if options.held_back:
+        return held_back_part(options.data, metadata)
+    return read_faces(options.data, split=options.split)
+
+
+def describe_model(path: Path, metadata: Mapping[str, str]) -> Report:
+    """Return which file was scored and what its metadata calls it."""
+    content = path.read_bytes()
     return {
-        "n": len(faces),
-        "accuracy": _rounded(metrics.accuracy(confusion)),
-        "accuracy_ci95": _interval(metrics.accuracy(resampled)),
-        "macro_f1": _rounded(metrics.macro_f1(confusion)),
-        "macro_f1_ci95": _interval(metrics.macro_f1(resampled)),
-        "balanced_accuracy": _rounded(metrics.balanced_accuracy(confusion)),
-        "per_class_recall": _by_label(metrics.recall(confusion)),
-        "per_class_precision": _by_label(metrics.precision(confusion)),
-        "per_class_n": faces.class_counts(),
-        "ece": _rounded(metrics.expected_calibration_error(faces.labels, probabilities)),
-        "nll": _rounded(metrics.negative_log_likelihood(faces.labels, probabilities)),
-        "confusion_matrix": {"labels": list(EXPRESSIONS), "truth_by_predicted": confusion.tolist()},
+        "model": path.name,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        "version": metadata.get("version"),
+        "recipe": metadata.get("recipe"),
     }
 
 
+def score_confidence(
+    faces: FaceSet,
+    probabilities: Probabilities,
+    classifier: Classifier,
+    metadata: Mapping[str, str],
+    *,
+    seed: int,
+) -> Report:
+    """Return what the model's confidence is worth; None for what its file does not state."""
+    temperature, below = metadata.get("temperature"), classifier.uncertain_below
+    return {
+        "temperature": None
+        if temperature is None
+        else report.temperature_scores(faces, probabilities, temperature=float(temperature)),
+        "selective": report.selective_scores(faces, probabilities, seed=seed),
+        "uncertain": None
+        if below is None
+        else report.uncertain_scores(faces, probabilities, below=below, seed=seed),
+    }
+
+
+def draw(
+    faces: FaceSet, probabilities: Probabilities, folder: Path, *, below: float | None, seed: int
+) -> None:
+    """Draw confusion.png, recall.png, reliability.png and selective.png into a folder."""
+    from model_training import plots  # here: only training has matplotlib
+
+    confusion = report.confusion_of(faces, probabilities)
+    reliability = metrics.reliability(faces.labels, probabilities)
+    curve = selective_curve(faces.labels, probabilities)
+    plots.plot_confusion(confusion, folder / "confusion.png")
+    plots.plot_recall(confusion, folder / "recall.png", seed=seed)
+    plots.plot_reliability(reliability, folder / "reliability.png")
+    plots.plot_selective(curve, folder / "selective.png", threshold=below)
+
+
 def _evaluate_without_copies(
-    faces: FaceSet, probabilities: npt.NDArray[np.float32], *, training: Path, seed: int
+    faces: FaceSet, probabilities: Probabilities, *, training: Path, seed: int
 ) -> Report:
     """Return the scores over the faces that the training data does not hold."""
     copies = find_copies(faces, read_faces(training, split="training"))
     if copies.all():
         raise InputError(f"{training}: expected other images than --data has, it has all of them")
-    report = evaluate(faces.take(~copies), probabilities[~copies], seed=seed)
-    return {"of": training.name, "copies": int(copies.sum()), **report}
+    scores = report.evaluate(faces.take(~copies), probabilities[~copies], seed=seed)
+    return {"of": training.name, "copies": int(copies.sum()), **scores}
 
 
 def measure_speed(classifier: Classifier) -> int:
-    """Return faces per second in batches of 32: the fastest of 20 calls, the least disturbed."""
+    """Return faces per CPU second in batches of 32: the fastest of 20 calls, the least disturbed.
+
+    CPU seconds of the process, so that other work on the machine counts little.
+    """
     faces = np.zeros((SPEED_BATCH, FACE_SIZE, FACE_SIZE, 1), dtype=np.float32)
     durations_s = []
     for _ in range(SPEED_REPEATS):
-        start = time.perf_counter()
+        start = time.process_time()
         classifier.probabilities(faces)
-        durations_s.append(time.perf_counter() - start)
+        durations_s.append(time.process_time() - start)
     return round(SPEED_BATCH / min(durations_s))
-
-
-def _rounded(score: float | metrics.Scores) -> float:
-    return round(float(score), 4)
-
-
-def _interval(scores: metrics.Scores) -> list[float]:
-    interval = metrics.interval_95(scores)
-    return [_rounded(interval.low), _rounded(interval.high)]
-
-
-def _by_label(scores: metrics.Scores) -> dict[str, float | None]:
-    """Return scores by label; None for a class that has none, as JSON knows no NaN."""
-    rows = zip(EXPRESSIONS, scores, strict=True)
-    return {name: None if np.isnan(score) else _rounded(score) for name, score in rows}
 
 
 if __name__ == "__main__":

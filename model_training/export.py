@@ -1,13 +1,15 @@
 """Turn a trained model into the ONNX file that serving loads.
 
 python -m model_training.export --model RUN/best.keras --out FILE.onnx
-    [--calibrate TRAIN.npz] [--test TEST.npz]
+    [--calibrate TRAIN.npz] [--logit-adjustment TAU] [--test TEST.npz]
 
 The file carries its contract in its metadata (see contract.py) and how it came about: recipe,
 version, data, accuracy. It is written only if ONNX Runtime and Keras agree to within 1e-4 on the
 same faces. --calibrate fits a temperature on the validation part of the run, cut again from the
-data it was trained on, and folds it into the weights. --test writes the score over that data into
-the metadata, beside the validation score of the run.
+data it was trained on, and folds it into the weights; it also chooses there the confidence under
+which the product says "uncertain" (`uncertain_below` in the metadata, see selective.py).
+--logit-adjustment favours rare expressions (see adjustment.py). --test writes the score over that
+data into the metadata, beside the validation score of the run.
 """
 
 import argparse
@@ -22,13 +24,16 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from model_training.calibration import fit_temperature, fold_temperature
+from model_training.adjustment import class_shares
+from model_training.calibration import apply_temperature, fit_temperature
 from model_training.commands import run_command
 from model_training.contract import INPUT_NAME, OUTPUT_NAME, as_input, contract_metadata
-from model_training.datasets import read_faces
-from model_training.faces import FACE_SIZE, FaceSet, cut_validation
+from model_training.faces import FACE_SIZE, FaceSet
+from model_training.folding import fold_adjustment, fold_temperature
+from model_training.heldback import held_back_part
 from model_training.metadata import score, set_metadata
 from model_training.runs import RunMeta, best_epoch, read_history, read_meta
+from model_training.selective import WANTED_ACCURACY, choose_threshold
 from storage.errors import InputError
 from worker.vision.classifier import Classifier
 
@@ -51,6 +56,9 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--calibrate", type=Path, metavar="DATA", help="the run's --validation, or else its --data"
     )
+    parser.add_argument(
+        "--logit-adjustment", type=float, default=0.0, metavar="TAU", help="0, the default: none"
+    )
     parser.add_argument("--test", type=Path, help="data whose score goes into the metadata")
     return parser.parse_args(arguments)
 
@@ -60,10 +68,12 @@ def export_command(options: argparse.Namespace) -> None:
     network = load_network(options.model)
     meta = read_meta(options.model.parent)
     origin = history_metadata(meta, options.model.parent)
+    if options.logit_adjustment:
+        shares = class_shares(meta["training"]["classes"])
+        fold_adjustment(network, shares, tau=options.logit_adjustment)
+        origin |= {"logit_adjustment": str(options.logit_adjustment)}
     if options.calibrate is not None:
-        temperature = calibrate(network, validation_part(options.calibrate, meta))
-        origin |= {"temperature": f"{temperature:.4f}"}
-        print(f"temperature {temperature:.4f}, fitted on the validation part")
+        origin |= calibrate(network, held_back_part(options.calibrate, origin))
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft.onnx"
         model = convert(network, draft)
@@ -90,31 +100,33 @@ def load_network(path: Path) -> keras.Model:
         ) from None
 
 
-def validation_part(data: Path, meta: RunMeta) -> FaceSet:
-    """Return the faces that a run was validated on: a file of their own, or cut from its data again.
-
-    Raises InputError if they are not as many of each expression as the run had.
-    """
-    faces = read_faces(data, split="validation")
-    wanted = meta["validation"]["classes"]
-    if faces.class_counts() != wanted:
-        fraction = meta["settings"]["schedule"]["validation_fraction"] or 0.0
-        training = read_faces(data, split="training")
-        _, faces = cut_validation(training, fraction=fraction, seed=meta["seed"])
-    if faces.class_counts() != wanted:
-        raise InputError(
-            f"{data}: expected the data of the run, whose validation part has {wanted}, "
-            f"got {faces.class_counts()}"
-        )
-    return faces
-
-
-def calibrate(network: keras.Model, faces: FaceSet) -> float:
-    """Fit a temperature on faces, fold it into the network and return it."""
+def calibrate(network: keras.Model, faces: FaceSet) -> dict[str, str]:
+    """Fold a temperature fitted on faces into the network; return it, and a threshold, as metadata."""
     probabilities = network.predict(as_input(faces.images), batch_size=256, verbose=0)
     temperature = fit_temperature(faces.labels, probabilities)
     fold_temperature(network, temperature)
-    return temperature
+    print(f"temperature {temperature:.4f}, fitted on the validation part")
+    calibrated = apply_temperature(probabilities, temperature)
+    return {"temperature": f"{temperature:.4f}", **threshold_metadata(faces, calibrated)}
+
+
+def threshold_metadata(faces: FaceSet, probabilities: npt.ArrayLike) -> dict[str, str]:
+    """Return the confidence below which an answer is uncertain, and how it was chosen; empty if none does."""
+    kept = choose_threshold(faces.labels, probabilities)
+    if kept is None:
+        print(f"no confidence leaves {WANTED_ACCURACY:.0%} right: no threshold is stated")
+        return {}
+    print(
+        f"uncertain below {kept.threshold:.2f}: of the validation part {kept.share:.1%} are kept, "
+        f"{kept.accuracy:.1%} of them right"
+    )
+    choice = {
+        "wanted_accuracy": WANTED_ACCURACY,
+        "share_kept": round(kept.share, 4),
+        "accuracy_of_kept": round(kept.accuracy, 4),
+        "n": len(faces),
+    }
+    return {"uncertain_below": f"{kept.threshold:.2f}", "uncertain_choice": json.dumps(choice)}
 
 
 def convert(network: keras.Model, draft: Path) -> onnx.ModelProto:
@@ -157,7 +169,9 @@ def history_metadata(meta: RunMeta, folder: Path) -> dict[str, str]:
         "accuracy": round(history["val_accuracy"][best], 4),
         "epoch": best + 1,
     }
+    averaged = {"averaged": ", ".join(meta["averaged"])} if "averaged" in meta else {}
     return {
+        **averaged,
         "recipe": meta["recipe"],
         "settings": json.dumps(meta["settings"]),
         "seed": str(meta["seed"]),

@@ -6,7 +6,7 @@ import onnx
 
 from model_training.contract import as_input
 from model_training.datasets import read_faces
-from model_training.evaluate import evaluate
+from model_training.report import evaluate
 from worker.vision.classifier import Classifier
 
 

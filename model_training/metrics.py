@@ -59,19 +59,44 @@ def balanced_accuracy(confusion: Counts) -> Scores:
     return np.nanmean(recall(confusion), axis=-1)
 
 
-def expected_calibration_error(
-    truth: npt.ArrayLike, probabilities: npt.ArrayLike, *, bins: int = ECE_BINS
-) -> float:
-    """Return the mean distance between confidence and accuracy over equal-width bins.
+@dataclass(frozen=True)
+class Reliability:
+    """Confidence and accuracy over bins of confidence of equal width, lowest first."""
 
-    Bins of confidence are open below and closed above, as in Guo et al. 2017, "On Calibration of
-    Modern Neural Networks".
+    n: Counts
+    """(bins,), answers in each."""
+    confidence: Scores
+    """(bins,), their mean; NaN where there are none."""
+    accuracy: Scores
+    """(bins,), the share that is right; NaN where there are none."""
+
+    @property
+    def error(self) -> float:
+        """The mean distance between confidence and accuracy: the expected calibration error."""
+        return float(np.nansum(self.n * np.abs(self.accuracy - self.confidence)) / self.n.sum())
+
+
+def reliability(
+    truth: npt.ArrayLike, probabilities: npt.ArrayLike, *, bins: int = ECE_BINS
+) -> Reliability:
+    """Sort answers into bins by their confidence.
+
+    Bins are open below and closed above, as in Guo et al. 2017, "On Calibration of Modern Neural
+    Networks".
     """
     p = np.asarray(probabilities, dtype=np.float64)
     confidence, right = p.max(axis=1), p.argmax(axis=1) == np.asarray(truth)
     bin_of = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    gap = np.bincount(bin_of, weights=right - confidence, minlength=bins)
-    return float(np.abs(gap).sum() / len(confidence))
+    n = np.bincount(bin_of, minlength=bins)
+    sums = [np.bincount(bin_of, weights=values, minlength=bins) for values in (confidence, right)]
+    return Reliability(n, _ratio(sums[0], n), _ratio(sums[1], n))
+
+
+def expected_calibration_error(
+    truth: npt.ArrayLike, probabilities: npt.ArrayLike, *, bins: int = ECE_BINS
+) -> float:
+    """Return the mean distance between confidence and accuracy over bins of confidence."""
+    return reliability(truth, probabilities, bins=bins).error
 
 
 def negative_log_likelihood(truth: npt.ArrayLike, probabilities: npt.ArrayLike) -> float:
@@ -92,8 +117,8 @@ def bootstrap_confusions(confusion: Counts, *, seed: int, rounds: int = BOOTSTRA
 
 
 def interval_95(scores: Scores) -> Interval:
-    """Return the middle 95 % of bootstrapped scores."""
-    low, high = np.percentile(scores, [2.5, 97.5])
+    """Return the middle 95 % of bootstrapped scores (rounds,); rounds without a score are left out."""
+    low, high = np.nanpercentile(scores, [2.5, 97.5])
     return Interval(float(low), float(high))
 
 
@@ -101,7 +126,7 @@ def _diagonal(confusion: Counts) -> Counts:
     return np.diagonal(confusion, axis1=-2, axis2=-1)
 
 
-def _ratio(part: Counts, whole: Counts) -> Scores:
+def _ratio(part: Counts | Scores, whole: Counts) -> Scores:
     """Divide; NaN where the whole is zero."""
     result = np.full(np.shape(whole), np.nan)
     return np.divide(part, whole, out=result, where=np.asarray(whole) > 0)

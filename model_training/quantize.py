@@ -32,7 +32,7 @@ CALIBRATION_FACES = 512
 CALIBRATION_BATCH = 64
 LOWEST_AGREEMENT = 0.9
 """Below, something went wrong with the scales: good ones change one face in a hundred."""
-QUANTIZED = ("Conv", "MaxPool", "Relu", "MatMul", "Gemm")
+QUANTIZED = ("Conv", "MaxPool", "Relu", "Clip", "MatMul", "Gemm")
 """Operators that compute in bytes; averaging and softmax stay in float32."""
 
 

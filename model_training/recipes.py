@@ -87,7 +87,7 @@ class Distortion:
     """Share with a grey rectangle somewhere."""
     erase_pixels: int = 20
     """Longest side of that rectangle."""
-    mixup: float = 0.5
+    mixup: float = 0.3
     """Share blended with another face of the batch, and its truth with the other's."""
     mixup_alpha: float = 0.4
     """Of the Beta distribution the blends follow: the smaller, the more one face prevails."""
@@ -137,10 +137,52 @@ class AnnealedRecipe:
     schedule: Annealing = field(default_factory=Annealing)
 
 
-RECIPES: dict[str, Recipe | AnnealedRecipe] = {
+@dataclass(frozen=True)
+class Transfer:
+    """What a transfer begins with, and its first stage: a head on frozen features."""
+
+    backbone: str = "efficientnet_lite0"
+    """One of backbones.BACKBONES."""
+    weights: str = "imagenet"
+    """The backbone's: imagenet, none or the path of a file."""
+    image_size: int = 96
+    """Width and height, in pixels, to which faces are resized."""
+    dropout: float = 0.2
+    """Share of averages dropped before the answer, in the second stage."""
+    head_epochs: int = 20
+    """At most so many over the features; three without a better validation loss end the stage."""
+    head_batch_size: int = 256
+    """Faces per step of the first stage."""
+    head_learning_rate: float = 1e-3
+    """Adam's, in the first stage."""
+
+
+@dataclass(frozen=True)
+class TransferRecipe:
+    """A network trained on ImageNet, taught faces in two stages."""
+
+    name: str
+    """What --recipe takes."""
+    transfer: Transfer = field(default_factory=Transfer)
+    augmentation: Distortion = field(default_factory=Distortion)
+    """Of the second stage."""
+    schedule: Annealing = field(default_factory=Annealing)
+    """Of the second stage."""
+
+
+RECIPES: dict[str, Recipe | AnnealedRecipe | TransferRecipe] = {
     "seed": Recipe(name="seed", build=lambda: build_seed_network(SeedNetwork())),
     "compact": AnnealedRecipe(
         name="compact", build=lambda: build_compact_network(CompactNetwork())
+    ),
+    "transfer": TransferRecipe(
+        name="transfer",
+        augmentation=Distortion(mixup=0.0),
+        # A rate of 0.02 led to one answer for all faces within an epoch: normalisation is frozen.
+        # bfloat16 makes depthwise convolutions slower.
+        schedule=Annealing(
+            epochs=12, learning_rate=0.006, weight_decay=1e-4, mixed_precision=False
+        ),
     ),
 }
 """All recipes by name."""

@@ -7,14 +7,14 @@ import platform
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from model_training.faces import FaceSet
-from model_training.recipes import AnnealedRecipe, Recipe
+from model_training.recipes import AnnealedRecipe, Recipe, TransferRecipe
 from storage.errors import InputError
 
 BEST_MODEL = "best.keras"
@@ -38,13 +38,15 @@ class RunMeta(TypedDict):
     """What a run was, known when it begins."""
 
     recipe: str
-    settings: dict[str, dict[str, float | None]]
-    """The recipe's numbers: augmentation and schedule."""
+    settings: dict[str, dict[str, float | str | None]]
+    """What the recipe says: augmentation and schedule, of a transfer also what it begins with."""
     seed: int
     start_from: str | None
     """File name of the weights it began with, or None for new ones."""
     teacher: str | None
     """File name of the teachers' answers, or None."""
+    averaged: NotRequired[list[str]]
+    """Names of the runs whose weights it is the mean of."""
     started: str
     """UTC, ISO 8601."""
     training: PartMeta
@@ -54,7 +56,7 @@ class RunMeta(TypedDict):
 
 
 def describe_run(
-    recipe: Recipe | AnnealedRecipe,
+    recipe: Recipe | AnnealedRecipe | TransferRecipe,
     training: FaceSet,
     validation: FaceSet,
     *,
@@ -65,10 +67,7 @@ def describe_run(
     source = options.validation.name if options.validation else cut
     return {
         "recipe": recipe.name,
-        "settings": {
-            "augmentation": asdict(recipe.augmentation),
-            "schedule": asdict(recipe.schedule),
-        },
+        "settings": _settings(recipe),
         "seed": options.seed,
         "start_from": _file_name(options.start_from),
         "teacher": _file_name(options.teacher),
@@ -82,6 +81,19 @@ def describe_run(
             "numpy": np.__version__,
         },
     }
+
+
+def _settings(
+    recipe: Recipe | AnnealedRecipe | TransferRecipe,
+) -> dict[str, dict[str, float | str | None]]:
+    settings = {
+        "augmentation": asdict(recipe.augmentation),
+        "schedule": asdict(recipe.schedule),
+    }
+    if isinstance(recipe, TransferRecipe):
+        weights = Path(recipe.transfer.weights).name
+        settings["transfer"] = asdict(recipe.transfer) | {"weights": weights}
+    return settings
 
 
 def _file_name(path: Path | None) -> str | None:

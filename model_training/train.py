@@ -5,10 +5,13 @@ improvement), history.csv (one line per epoch), curves.png, meta.json (what was 
 with which versions). A first look: add --epochs 1. The same seed on the same machine gives the
 same model.
 
-The recipe compact also leaves checkpoint.npz after every epoch: the same command with --resume goes
+The recipes compact and transfer also leave checkpoint.npz after every epoch: the same command with --resume goes
 on from there, exactly. --time-budget MINUTES ends its schedule by the clock; --stop-after leaves
 early, to be resumed. --start-from begins a new schedule with the weights of an earlier run (a warm
 restart); --teacher adds what other networks say of the faces.
+
+The recipe transfer begins with a network trained on ImageNet (--backbone, --weights): a head first, in
+the folder head, then the last blocks.
 """
 
 import argparse
@@ -25,7 +28,7 @@ from model_training.commands import run_command
 from model_training.datasets import read_faces
 from model_training.faces import FaceSet, cut_validation
 from model_training.plots import plot_history
-from model_training.recipes import RECIPES, AnnealedRecipe, Recipe, Schedule
+from model_training.recipes import RECIPES, AnnealedRecipe, Recipe, Schedule, TransferRecipe
 from model_training.runs import (
     BEST_MODEL,
     CURVES,
@@ -36,6 +39,12 @@ from model_training.runs import (
     write_meta,
 )
 from model_training.teach import with_teacher
+from model_training.transfer import (
+    TRANSFER_OPTIONS,
+    add_transfer_options,
+    choose_transfer,
+    train_transfer,
+)
 from storage.errors import InputError
 
 ANNEALED_ONLY = (
@@ -59,7 +68,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, help="at most so many (default: the recipe's)")
     parser.add_argument("--batch-size", type=int, help="faces per step (default: the recipe's)")
     parser.add_argument("--seed", type=int, default=1, help="of all that is random (default: 1)")
-    annealed = parser.add_argument_group("recipe compact only")
+    annealed = parser.add_argument_group("recipes compact and transfer only")
     annealed.add_argument("--time-budget", type=float, metavar="MINUTES", help="of all its parts")
     annealed.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
     annealed.add_argument("--stop-after", type=int, metavar="EPOCHS", help="leave, to be resumed")
@@ -70,6 +79,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     annealed.add_argument(
         "--teacher", type=Path, metavar="FILE.npz", help="of model_training.teach"
     )
+    add_transfer_options(parser)
     return parser.parse_args(arguments)
 
 
@@ -91,39 +101,56 @@ def train_command(options: argparse.Namespace) -> None:
         options.out.mkdir(parents=True, exist_ok=True)
         write_meta(options.out, meta)
     print(f"training on {len(training)} faces, validating on {len(validation)}", flush=True)
-    if isinstance(recipe, AnnealedRecipe):
-        train_annealed(
+    train_as_recipe_says(recipe, training, validation, options=options)
+    plot_history(read_history(options.out), options.out / CURVES)
+
+
+def train_as_recipe_says(
+    recipe: Recipe | AnnealedRecipe | TransferRecipe,
+    training: FaceSet,
+    validation: FaceSet,
+    *,
+    options: argparse.Namespace,
+) -> None:
+    """Train in the way that fits the kind of recipe."""
+    out, seed = options.out, options.seed
+    if isinstance(recipe, Recipe):
+        train(recipe, training, validation, out=out, seed=seed)
+    elif isinstance(recipe, TransferRecipe):
+        train_transfer(
             recipe,
             training,
             validation,
-            out=options.out,
-            seed=options.seed,
-            start_from=options.start_from,
+            out=out,
+            seed=seed,
             resume=options.resume,
             stop_after=options.stop_after,
         )
     else:
-        train(recipe, training, validation, out=options.out, seed=options.seed)
-    plot_history(read_history(options.out), options.out / CURVES)
+        train_annealed(
+            recipe,
+            training,
+            validation,
+            out=out,
+            seed=seed,
+            start_from=options.start_from,
+            resume=options.resume,
+            stop_after=options.stop_after,
+        )
 
 
-def choose_recipe(options: argparse.Namespace) -> Recipe | AnnealedRecipe:
+def choose_recipe(options: argparse.Namespace) -> Recipe | AnnealedRecipe | TransferRecipe:
     """Return the named recipe with what the command line changes."""
     if options.recipe not in RECIPES:
         raise InputError(f"--recipe: expected one of {', '.join(RECIPES)}, got '{options.recipe}'")
     recipe = RECIPES[options.recipe]
+    refuse_options(recipe, options)
     changes = {name: getattr(options, name) for name in ("epochs", "batch_size")}
     for name, value in {**changes, "stop_after": options.stop_after}.items():
         if value is not None and value < 1:
             raise InputError(f"--{name.replace('_', '-')}: expected 1 or more, got {value}")
     changes = {name: value for name, value in changes.items() if value is not None}
     if isinstance(recipe, Recipe):
-        given = [name for name in ANNEALED_ONLY if getattr(options, name) not in (None, False)]
-        if given:
-            raise InputError(
-                f"--{given[0].replace('_', '-')}: expected a recipe that is annealed (compact), "
-                f"got '{recipe.name}'"
-            )
         return replace(recipe, schedule=replace(recipe.schedule, **changes))
     for name in ("time_budget", "learning_rate"):
         value = getattr(options, name)
@@ -132,7 +159,26 @@ def choose_recipe(options: argparse.Namespace) -> Recipe | AnnealedRecipe:
     if options.learning_rate is not None:
         changes["learning_rate"] = options.learning_rate
     budget = {"time_budget_minutes": options.time_budget}
-    return replace(recipe, schedule=replace(recipe.schedule, **changes, **budget))
+    recipe = replace(recipe, schedule=replace(recipe.schedule, **changes, **budget))
+    if isinstance(recipe, TransferRecipe):
+        return replace(recipe, transfer=choose_transfer(recipe.transfer, options))
+    return recipe
+
+
+def refuse_options(
+    recipe: Recipe | AnnealedRecipe | TransferRecipe, options: argparse.Namespace
+) -> None:
+    """Raise InputError if an option was given that the recipe has no use for."""
+    annealed, transfer = not isinstance(recipe, Recipe), isinstance(recipe, TransferRecipe)
+    for names, has_use, wanted in (
+        (ANNEALED_ONLY, annealed, "a recipe that is annealed (compact)"),
+        (TRANSFER_OPTIONS, transfer, "the recipe transfer"),
+        (("start_from",), not transfer, "the recipe compact (a transfer begins with --weights)"),
+    ):
+        given = [name for name in names if getattr(options, name) not in (None, False)]
+        if given and not has_use:
+            option = given[0].replace("_", "-")
+            raise InputError(f"--{option}: expected {wanted}, got '{recipe.name}'")
 
 
 def read_parts(

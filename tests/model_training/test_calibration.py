@@ -4,8 +4,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from model_training.calibration import apply_temperature, fit_temperature, fold_temperature
+from model_training.calibration import apply_temperature, fit_temperature
 from model_training.contract import as_input
+from model_training.folding import fold_temperature
 from model_training.metrics import expected_calibration_error
 from model_training.networks import (
     CompactNetwork,

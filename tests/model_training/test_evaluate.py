@@ -1,7 +1,6 @@
 """The evaluate command: one JSON object, the right numbers, and no TensorFlow."""
 
 import json
-import math
 import subprocess
 import sys
 from pathlib import Path
@@ -9,12 +8,17 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from model_training import evaluate
-from model_training.contract import contract_metadata
-from model_training.faces import FaceSet, labelled_faces
-from tests.model_training.fake_faces import KERAS_AND_NUMPY, WRITERS, write_npz
+from model_training.calibration import apply_temperature
+from model_training.contract import as_input
+from model_training.faces import FaceSet, cut_validation
+from model_training.metrics import expected_calibration_error
+from model_training.readers import VOTE_EMOTIONS
+from tests.model_training.fake_faces import KERAS_AND_NUMPY, WRITERS, draw_faces, write_npz
+from tests.model_training.lit_model import CONFIDENCE, lit_faces, write_lit_model
+from worker.vision.classifier import Classifier
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
 
@@ -22,40 +26,17 @@ ROOT = Path(__file__).parents[2]
 
 TRUTH = [3, 3, 3, 4, 0]
 PREDICTED = [3, 3, 4, 4, 3]
-CONFIDENCE = 0.76
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model whose answer is the expression k whose pixel (0, k) is lit, with a confidence of 0.76."""
-    weights = np.zeros((48 * 48, 7), np.float32)
-    weights[range(7), range(7)] = math.log(CONFIDENCE / (1 - CONFIDENCE) * 6) / 255
-    nodes = [
-        helper.make_node("Flatten", ["faces"], ["flat"]),
-        helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
-        helper.make_node("Softmax", ["logits"], ["probabilities"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "lit_pixel",
-        [helper.make_tensor_value_info("faces", TensorProto.FLOAT, ["n", 48, 48, 1])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 7])],
-        [numpy_helper.from_array(weights, "weights")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    helper.set_model_props(model, contract_metadata())
-    path = tmp_path_factory.mktemp("model") / "lit.onnx"
-    onnx.save(model, path)
-    return path
+    return write_lit_model(tmp_path_factory.mktemp("model") / "lit.onnx")
 
 
 @pytest.fixture
 def faces() -> FaceSet:
     """Five faces of which the model takes three rightly."""
-    images = np.zeros((5, 48, 48), np.uint8)
-    images[range(5), 0, PREDICTED] = 255
-    images[range(5), 40, range(5)] = 9  # no two with the same pixels
-    return labelled_faces(images, np.array(TRUTH, np.int8))
+    return lit_faces(TRUTH, PREDICTED)
 
 
 def _report(capsys: pytest.CaptureFixture[str], *options: str) -> dict:
@@ -122,7 +103,7 @@ def test_speed_is_measured_when_asked_for(
 
     report = _report(capsys, "--model", str(model), "--data", str(data), "--speed")
 
-    assert report["faces_per_second"] > 0
+    assert report["faces_per_cpu_second"] > 0
 
 
 def test_the_command_prints_one_json_object_and_never_imports_tensorflow(
@@ -152,6 +133,129 @@ def test_the_score_in_the_metadata_is_the_one_the_command_prints(
 
     metadata = {entry.key: entry.value for entry in onnx.load(exported).metadata_props}
     assert json.loads(metadata["test"]).items() <= {**report, "data": "test.npz"}.items()
+
+
+def test_every_recall_has_its_interval(
+    model: Path, faces: FaceSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    data = write_npz(faces, tmp_path / "faces")
+
+    report = _report(capsys, "--model", str(model), "--data", str(data))
+
+    low, high = report["per_class_recall_ci95"]["happy"]
+    assert 0 <= low < 0.6667 < high <= 1
+    assert report["per_class_recall_ci95"]["disgust"] is None
+
+
+def test_the_majority_of_votes_is_a_second_opinion(
+    model: Path, faces: FaceSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    # read as happy, happy, neutral, neutral, happy; the third face has no majority
+    votes = np.zeros((5, len(VOTE_EMOTIONS)), np.uint8)
+    for row, name in ((0, "happiness"), (1, "sadness"), (3, "neutral"), (4, "happiness")):
+        votes[row, VOTE_EMOTIONS.index(name)] = 9
+    data = tmp_path / "voted.npz"
+    arrays = {"images": faces.images, "labels": faces.labels}
+    np.savez(data, ferplus_votes=votes, vote_names=np.array(VOTE_EMOTIONS), **arrays)
+
+    plus = _report(capsys, "--model", str(model), "--data", str(data))["ferplus"]
+
+    assert (plus["n"], plus["accuracy"], plus["labels_agree"]) == (4, 0.75, 0.5)
+
+
+def test_data_without_votes_has_no_second_opinion(
+    model: Path, faces: FaceSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    data = write_npz(faces, tmp_path / "faces")
+
+    report = _report(capsys, "--model", str(model), "--data", str(data))
+
+    assert report["ferplus"] is None
+
+
+def test_the_temperature_in_the_graph_is_taken_out_to_compare(
+    faces: FaceSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    model = write_lit_model(tmp_path / "warm.onnx", {"temperature": "0.5"})
+    data = write_npz(faces, tmp_path / "faces")
+    with_it = Classifier(model).probabilities(as_input(faces.images))
+    without = apply_temperature(with_it, 2)
+
+    heat = _report(capsys, "--model", str(model), "--data", str(data))["temperature"]
+
+    before, after = (expected_calibration_error(TRUTH, p) for p in (without, with_it))
+    assert (heat["ece_before"], heat["ece_after"]) == pytest.approx((before, after), abs=1e-4)
+    assert before != pytest.approx(after, abs=0.01)
+
+
+def test_a_model_that_states_a_threshold_is_scored_at_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    model = write_lit_model(tmp_path / "sure.onnx", {"uncertain_below": "0.5"})
+    sure, unsure = lit_faces([3, 3, 0], [3, 3, 3]), lit_faces([3, 4], [3, 3], light=40)
+    images = np.concatenate([sure.images, unsure.images])
+    data = tmp_path / "faces.npz"
+    np.savez(data, images=images, labels=np.concatenate([sure.labels, unsure.labels]))
+
+    uncertain = _report(capsys, "--model", str(model), "--data", str(data))["uncertain"]
+
+    assert (uncertain["threshold"], uncertain["share_kept"]) == (0.5, 0.6)
+    assert uncertain["accuracy_of_kept"] == pytest.approx(2 / 3, abs=1e-4)
+    assert uncertain["accuracy_of_uncertain"] == 0.5
+    assert uncertain["share_kept_by_class"]["happy"] == pytest.approx(2 / 3, abs=1e-4)
+    assert uncertain["share_kept_by_class"]["sad"] is None
+
+
+def test_a_model_without_threshold_or_temperature_is_scored_all_the_same(
+    model: Path, faces: FaceSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    data = write_npz(faces, tmp_path / "faces")
+
+    report = _report(capsys, "--model", str(model), "--data", str(data))
+
+    assert (report["uncertain"], report["temperature"]) == (None, None)
+    kept = {point["threshold"]: point["share_kept"] for point in report["selective"]}
+    assert (kept[0.0], kept[0.7], kept[0.8]) == (1, 1, 0)
+
+
+def test_what_training_held_back_is_scored_when_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    faces = draw_faces([0, 1, 2, 3, 4, 5, 6] * 10)
+    _, part = cut_validation(faces, fraction=0.2, seed=5)
+    metadata = {
+        "seed": "5",
+        "settings": json.dumps({"schedule": {"validation_fraction": 0.2}}),
+        "data": json.dumps({"validation": {"classes": part.class_counts()}}),
+    }
+    model = write_lit_model(tmp_path / "run.onnx", metadata)
+    data = write_npz(faces, tmp_path / "faces")
+
+    report = _report(capsys, "--model", str(model), "--data", str(data), "--held-back")
+
+    assert (report["n"], report["per_class_n"]) == (14, part.class_counts())
+
+
+def test_a_model_that_does_not_say_what_was_held_back_ends_with_one_line(
+    model: Path, faces: FaceSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    data = write_npz(faces, tmp_path / "faces")
+
+    assert evaluate.main(["--model", str(model), "--data", str(data), "--held-back"]) == 2
+
+    assert "which faces its run held back" in capsys.readouterr().err
+
+
+def test_plots_are_drawn_into_a_folder(
+    model: Path, faces: FaceSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    data, folder = write_npz(faces, tmp_path / "faces"), tmp_path / "new" / "plots"
+
+    _report(capsys, "--model", str(model), "--data", str(data), "--plots", str(folder))
+
+    names = ["confusion.png", "recall.png", "reliability.png", "selective.png"]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in folder.iterdir())
 
 
 def _no_onnx(folder: Path) -> Path:

@@ -10,6 +10,7 @@ import pytest
 
 from model_training import export
 from model_training.contract import as_input
+from model_training.faces import FaceSet
 from model_training.networks import SeedNetwork, build_seed_network
 from storage.errors import InputError
 from storage.labels import EXPRESSIONS
@@ -79,6 +80,37 @@ def test_a_network_that_answers_otherwise_is_not_written(exported: Path):
 
     with pytest.raises(InputError, match=r"agree to within 0\.0001, they differ by"):
         export.measure_parity(stranger, Classifier(exported))
+
+
+def _sure_and_right(n: int) -> tuple[FaceSet, np.ndarray]:
+    """Faces of which the confident half is read rightly and the rest never."""
+    faces = draw_faces([0] * n)
+    probabilities = np.full((n, 7), 0.05)
+    probabilities[: n // 2, 0] = 0.7
+    probabilities[n // 2 :, 1] = 0.4
+    return faces, probabilities
+
+
+def test_the_threshold_of_the_metadata_keeps_four_of_five_right():
+    metadata = export.threshold_metadata(*_sure_and_right(10))
+
+    assert metadata["uncertain_below"] == "0.41"
+    assert json.loads(metadata["uncertain_choice"]) == {
+        "wanted_accuracy": 0.8,
+        "share_kept": 0.5,
+        "accuracy_of_kept": 1.0,
+        "n": 10,
+    }
+
+
+def test_a_model_that_is_never_right_often_enough_states_no_threshold(
+    capsys: pytest.CaptureFixture[str],
+):
+    faces, probabilities = _sure_and_right(10)
+
+    assert export.threshold_metadata(faces, np.roll(probabilities, 1, axis=1)) == {}
+
+    assert "no threshold is stated" in capsys.readouterr().out
 
 
 def _no_file(folder: Path) -> Path:

@@ -72,6 +72,23 @@ def test_perfect_certainty_falls_into_the_last_bin():
     assert metrics.expected_calibration_error([0, 0], [[1.0, 0.0], [1.0, 0.0]]) == 0
 
 
+def test_bins_tell_confidence_and_accuracy_apart():
+    probabilities = [[0.95, 0.05], [0.95, 0.05], [0.55, 0.45]]
+
+    bins = metrics.reliability([0, 1, 0], probabilities, bins=10)
+
+    assert bins.n.tolist() == [0, 0, 0, 0, 0, 1, 0, 0, 0, 2]
+    assert bins.confidence[[5, 9]] == pytest.approx([0.55, 0.95])
+    assert bins.accuracy[[5, 9]] == pytest.approx([1, 0.5])
+    assert np.isnan(bins.accuracy[0])
+
+
+def test_an_interval_leaves_out_rounds_without_a_score():
+    interval = metrics.interval_95(np.array([0.5, math.nan, 0.5]))
+
+    assert (interval.low, interval.high) == (0.5, 0.5)
+
+
 def test_log_likelihood_is_the_mean_over_the_true_classes():
     nll = metrics.negative_log_likelihood([0, 1], [[0.5, 0.5], [0.75, 0.25]])
 

@@ -8,7 +8,8 @@ import onnx
 import pytest
 
 from model_training import evaluate
-from storage.labels import EXPRESSIONS
+from storage.labels import EXPRESSIONS, UNCERTAIN_BELOW
+from storage.records import SCORE_UNIT
 from worker.vision.classifier import Classifier
 
 ROOT = Path(__file__).parents[2]
@@ -58,3 +59,7 @@ def test_the_shipped_model_reads_two_of_three_faces_of_the_public_test(
     assert evaluate.main(["--model", str(MODEL), "--data", str(PUBLIC_TEST)]) == 0
 
     assert json.loads(capsys.readouterr().out)["accuracy"] >= LOWEST_ACCURACY
+
+
+def test_the_product_calls_uncertain_what_the_shipped_model_calls_so():
+    assert Classifier(MODEL).uncertain_below == UNCERTAIN_BELOW / SCORE_UNIT

@@ -24,6 +24,8 @@ class Classifier:
             raise ModelContractError(f"there is no model file {model_path}")
         self._session = OnnxSession(model_path)
         _check_contract(self._session)
+        self.uncertain_below = _read_uncertain_below(self._session)
+        """An answer with less confidence than this, 0 to 1, is uncertain; None where the file does not say."""
 
     def probabilities(self, faces: Floats) -> Floats:
         """Classify faces in batches of at most BATCH.
@@ -64,3 +66,18 @@ def _check_tensor(
         raise ModelContractError(f"{what} is {kind} {shape}; expected {expected}")
     if isinstance(shape[0], int):
         raise ModelContractError(f"{what} takes {shape[0]} faces only; expected any number")
+
+
+def _read_uncertain_below(session: OnnxSession) -> float | None:
+    stated = session.metadata.get("uncertain_below")
+    if stated is None:
+        return None
+    try:
+        below = float(stated)
+    except ValueError:
+        below = float("nan")
+    if not 0 <= below <= 1:
+        raise ModelContractError(
+            f"metadata 'uncertain_below' is {stated!r}; expected a confidence from 0 to 1, or no such key"
+        )
+    return below

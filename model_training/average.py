@@ -1,0 +1,117 @@
+"""Average runs' weights: python -m model_training.average --runs runs/A runs/B --data TRAIN.npz --out runs/NAME
+
+Networks of one architecture that began with common weights (--start-from) lie in one basin: the mean of their
+weights is often better than each of them, and costs no more than one to run.
+Source: Wortsman et al. 2022, "Model soups". It is scored on the part of the data that all the runs held back, and its
+folder is that of a run of one epoch: export takes its best.keras like any other.
+"""
+
+import argparse
+import csv
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from model_training import metrics
+from model_training.commands import run_command
+from model_training.contract import as_input
+from model_training.faces import FaceSet
+from model_training.heldback import held_back_part
+from model_training.runs import BEST_MODEL, HISTORY, RunMeta, read_meta, write_meta
+from storage.errors import InputError
+from storage.labels import EXPRESSIONS
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(prog="model_training.average", description=__doc__)
+    parser.add_argument(
+        "--runs", type=Path, nargs="+", required=True, help="folders, last one last"
+    )
+    parser.add_argument(
+        "--data", type=Path, required=True, help="the runs' --validation, or --data"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for the averaged network")
+    options = parser.parse_args(arguments)
+    return run_command(lambda: average_command(options))
+
+
+def average_command(options: argparse.Namespace) -> None:
+    """Write the averaged network and what is known of it; print its score."""
+    metas = [read_meta(folder) for folder in options.runs]
+    check_same_parts(options.runs, metas)
+    averaged = average([folder / BEST_MODEL for folder in options.runs])
+    faces = held_back_part(options.data, as_metadata(metas[-1]))
+    options.out.mkdir(parents=True, exist_ok=True)
+    averaged.save(options.out / BEST_MODEL)
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    names = [folder.name for folder in options.runs]
+    write_meta(options.out, {**metas[-1], "started": started, "averaged": names})
+    row = score(averaged, faces)
+    with (options.out / HISTORY).open("w", newline="", encoding="utf-8") as lines:
+        history = csv.DictWriter(lines, row)
+        history.writeheader()
+        history.writerow(row)
+    print(" ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
+
+
+def check_same_parts(folders: list[Path], metas: list[RunMeta]) -> None:
+    """Raise InputError unless all runs learned from the same faces and held the same back."""
+    for folder, meta in zip(folders, metas, strict=True):
+        for name in ("seed", "training", "validation"):
+            if meta[name] != metas[0][name]:
+                raise InputError(
+                    f"{folder}: expected a run with the {name} of {folders[0]}, {metas[0][name]}, "
+                    f"got {meta[name]}; its validation part would not be new to the average"
+                )
+
+
+def as_metadata(meta: RunMeta) -> dict[str, str]:
+    """Return what an exported model's metadata would say of the cut."""
+    data = {"training": meta["training"], "validation": meta["validation"]}
+    return {
+        "data": json.dumps(data),
+        "settings": json.dumps(meta["settings"]),
+        "seed": str(meta["seed"]),
+    }
+
+
+def score(network: keras.Model, faces: FaceSet) -> dict[str, float]:
+    """Return a line of history: how well a network reads the validation part."""
+    probabilities = network.predict(as_input(faces.images), batch_size=256, verbose=0)
+    confusion = metrics.confusion_matrix(
+        faces.labels, probabilities.argmax(axis=1), classes=len(EXPRESSIONS)
+    )
+    return {
+        "epoch": 0,
+        "val_accuracy": float(metrics.accuracy(confusion)),
+        "val_loss": metrics.negative_log_likelihood(faces.labels, probabilities),
+        "val_macro_f1": float(metrics.macro_f1(confusion)),
+    }
+
+
+def average(paths: list[Path]) -> keras.Model:
+    """Return a network whose weights, statistics of normalisation included, are the mean of others'.
+
+    Raises InputError if a file is missing or holds another architecture than the first.
+    """
+    for path in paths:
+        if not path.is_file():
+            raise InputError(f"{path}: expected a .keras file of a trained network, found no file")
+    networks = [keras.saving.load_model(path) for path in paths]
+    weights = [network.get_weights() for network in networks]
+    shapes = [[array.shape for array in arrays] for arrays in weights]
+    for path, found in zip(paths, shapes, strict=True):
+        if found != shapes[0]:
+            raise InputError(f"{path}: expected the same architecture as {paths[0]}, got another")
+    averaged = networks[0]
+    averaged.set_weights([np.mean(arrays, axis=0) for arrays in zip(*weights, strict=True)])
+    return averaged
+
+
+if __name__ == "__main__":
+    sys.exit(main())

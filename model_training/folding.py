@@ -1,0 +1,30 @@
+"""Temperature and logit adjustment put inside a network's weights, so that serving knows of neither."""
+
+import keras
+import numpy as np
+
+from model_training.metrics import Scores
+from storage.errors import InputError
+
+
+def fold_temperature(network: keras.Model, temperature: float) -> None:
+    """Divide a network's logits by temperature, inside the weights of its last dense layer."""
+    layer = _last_dense(network)
+    layer.set_weights([weight / temperature for weight in layer.get_weights()])
+
+
+def fold_adjustment(network: keras.Model, shares: Scores, *, tau: float) -> None:
+    """Subtract tau times the logarithm of each class's share (7,) from a network's logits.
+
+    It goes into the bias of the last dense layer; see adjustment.py.
+    """
+    kernel, bias = _last_dense(network).get_weights()
+    adjusted = bias - tau * np.log(shares)
+    _last_dense(network).set_weights([kernel, adjusted.astype(bias.dtype)])
+
+
+def _last_dense(network: keras.Model) -> keras.layers.Dense:
+    dense = [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)]
+    if not dense:
+        raise InputError("expected a network with a dense layer before softmax, got one without")
+    return dense[-1]

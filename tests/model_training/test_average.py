@@ -1,0 +1,87 @@
+"""Runs of one architecture on the same faces are averaged weight by weight; others are refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from model_training import average, export
+from model_training.metadata import read_metadata
+from model_training.networks import CompactNetwork, build_compact_network
+from model_training.runs import read_history, read_meta
+from tests.model_training.fake_faces import KERAS_AND_NUMPY
+
+pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
+
+
+@pytest.fixture
+def other_run(compact_run: Path, tmp_path: Path) -> Path:
+    """A run as compact_run, with other weights."""
+    shutil.copytree(compact_run, tmp_path / "other")
+    network = keras.saving.load_model(compact_run / "best.keras")
+    network.set_weights([array + 0.5 for array in network.get_weights()])
+    network.save(tmp_path / "other" / "best.keras")
+    return tmp_path / "other"
+
+
+def _average(runs: list[Path], out: Path) -> int:
+    data = runs[0].parent / "faces.npz"
+    return average.main(["--runs", *map(str, runs), "--data", str(data), "--out", str(out)])
+
+
+def test_every_weight_is_the_mean_of_the_runs(compact_run: Path, other_run: Path, tmp_path: Path):
+    assert _average([compact_run, other_run], tmp_path / "mean") == 0
+
+    found, first = (
+        keras.saving.load_model(folder / "best.keras").get_weights()
+        for folder in (tmp_path / "mean", compact_run)
+    )
+    for mean, array in zip(found, first, strict=True):
+        assert mean == pytest.approx(array + 0.25, abs=1e-6)
+
+
+def test_a_run_averaged_with_itself_scores_as_it_did(compact_run: Path, tmp_path: Path):
+    _average([compact_run, compact_run], tmp_path / "mean")
+
+    before, after = read_history(compact_run), read_history(tmp_path / "mean")
+    assert after["val_loss"][0] == pytest.approx(before["val_loss"][-1], rel=1e-4)
+    assert after["val_accuracy"][0] == before["val_accuracy"][-1]
+    assert np.isfinite(after["val_macro_f1"][0])
+
+
+def test_an_average_is_exported_with_the_names_of_its_runs(
+    compact_run: Path, other_run: Path, tmp_path: Path
+):
+    _average([compact_run, other_run], tmp_path / "mean")
+
+    model = str(tmp_path / "mean" / "best.keras")
+    assert export.main(["--model", model, "--out", str(tmp_path / "mean.onnx")]) == 0
+
+    assert read_metadata(tmp_path / "mean.onnx")["averaged"] == "run, other"
+
+
+def test_runs_that_held_back_other_faces_are_refused(
+    compact_run: Path, other_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    meta = read_meta(other_run)
+    (other_run / "meta.json").write_text(json.dumps({**meta, "seed": 2}))
+
+    assert _average([compact_run, other_run], tmp_path / "mean") == 2
+
+    assert "other: expected a run with the seed of" in capsys.readouterr().err
+
+
+def test_another_architecture_and_a_missing_file_are_named(
+    compact_run: Path, other_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    network = build_compact_network(CompactNetwork(filters=(4, 16), convolutions=1))
+    network.save(other_run / "best.keras")
+    assert _average([compact_run, other_run], tmp_path / "mean") == 2
+    assert "best.keras: expected the same architecture" in capsys.readouterr().err
+
+    (other_run / "best.keras").unlink()
+    assert _average([compact_run, other_run], tmp_path / "mean") == 2
+    assert "best.keras: expected a .keras file" in capsys.readouterr().err
