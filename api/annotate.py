@@ -32,7 +32,7 @@ from storage.database import Database, migrate, sqlite_url
 from storage.errors import Conflict, InputError, OutputFailed, PathNotFound
 from storage.exports import csv_lines
 from storage.jobs import JobView, StoredMedium
-from storage.records import JobOptions, JobState
+from storage.records import JobOptions, JobState, Scores
 from storage.settings import Settings
 from worker.analyser.client import Analyser, AnalyserLimits
 from worker.engine import Engine, capabilities
@@ -59,11 +59,18 @@ Show = Callable[[Progress], None]
 
 
 def annotate(
-    paths: list[Path], folder: Path, *, options: JobOptions, settings: Settings, show: Show
+    paths: list[Path],
+    folder: Path,
+    *,
+    options: JobOptions,
+    settings: Settings,
+    show: Show,
+    scores: Scores = Scores.RAW,
 ) -> list[Item]:
     """Annotate files and folders into `folder`. Returns one item per input, in order; never raises
     for a bad one.
 
+    scores: which ones the CSV files have; files that were done are only written anew for others.
     Raises Conflict while another annotate works in the same folder.
     """
     inputs = find_inputs(paths, folder=folder)
@@ -74,9 +81,8 @@ def annotate(
             migrate(database)
             failures.free_all_leases(database)
             with _workers(database, Blobs(state / "blobs"), settings) as check_workers:
-                items = _Session(inputs, folder, options, database, settings).run(
-                    show, check_workers
-                )
+                session = _Session(inputs, folder, options, scores, database, settings)
+                items = session.run(show, check_workers)
         finally:
             database.close()
     draft = state / "draft"
@@ -160,12 +166,14 @@ class _Session:
         inputs: list[Input],
         folder: Path,
         options: JobOptions,
+        scores: Scores,
         database: Database,
         settings: Settings,
     ) -> None:
         self._inputs = inputs
         self._folder = folder
         self._options = options
+        self._scores = scores
         self._database = database
         self._settings = settings
         self._able = capabilities(settings)
@@ -249,8 +257,9 @@ class _Session:
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = self._folder / STATE_FOLDER / "draft"
         timeline = timelines.iterate_frames(self._database, view.job)
-        write_atomically(target, csv_lines(timeline), draft=draft)
-        write_atomically(given.file(self._folder, ".json"), provenance(view), draft=draft)
+        write_atomically(target, csv_lines(timeline, scores=self._scores), draft=draft)
+        facts = provenance(view, scores=self._scores)
+        write_atomically(given.file(self._folder, ".json"), facts, draft=draft)
 
     def _end(self, index: int, item: Item) -> None:
         self._items[index] = item

@@ -7,7 +7,7 @@ from flask_openapi.models.info import Info
 from flask_openapi.models.security_scheme import SecurityScheme
 from flask_openapi.openapi import OpenAPI
 
-from api.http import health, jobs, page, timeline
+from api.http import health, jobs, live, media, page, plotly, timeline, tracks
 from api.http.access import (
     OPENAPI_SECURITY_SCHEMES,
     refuse_foreign_sites,
@@ -20,6 +20,8 @@ from storage.blobs import Blobs
 from storage.database import Database
 from storage.settings import Settings
 from storage.version import VERSION
+from worker.analyser.client import AnalyserLimits
+from worker.live import LiveSessions
 
 
 def create_app(
@@ -47,13 +49,24 @@ def create_app(
         validation_error_callback=refuse_parameters,
     )
     app.openapi_version = "3.1.1"  # 3.2 is too new for most tools
-    install(app, Services(settings, database, blobs, send_hint))
+    live_sessions = LiveSessions(
+        AnalyserLimits.from_settings(settings), most=settings.live_sessions
+    )
+    install(app, Services(settings, database, blobs, send_hint, live_sessions))
     install_problems(app)
     app.before_request(_prepare)
     app.after_request(_finish)
-    for blueprint in (jobs.blueprint, timeline.blueprint, health.blueprint):
+    for blueprint in (
+        jobs.blueprint,
+        timeline.blueprint,
+        tracks.blueprint,
+        media.blueprint,
+        live.blueprint,
+        health.blueprint,
+    ):
         app.register_api(blueprint)
     app.register_blueprint(page.blueprint)
+    app.register_blueprint(plotly.blueprint)
     return app
 
 

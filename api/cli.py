@@ -23,7 +23,7 @@ from api.annotate import Progress, Show, annotate
 from storage.blobs import Blobs
 from storage.database import Database, migrate
 from storage.errors import AffectlineError, InputError
-from storage.records import JobOptions
+from storage.records import JobOptions, Scores
 from storage.settings import Settings
 from storage.version import VERSION
 from worker.engine import capabilities
@@ -50,15 +50,28 @@ def annotate_command(
     sample_fps: Annotated[
         str, typer.Option(help="Look at this many frames per second at most; all if not given.")
     ] = "",
+    detect_every: Annotated[
+        str,
+        typer.Option(
+            help="Search faces in every so many frames, follow them between; 8 if not given."
+        ),
+    ] = "",
+    scores: Annotated[
+        Scores, typer.Option(help="raw, frame by frame, or smoothed along each track.")
+    ] = Scores.RAW,
 ) -> None:
     """Write an emotion timeline (CSV) for every image and video, without any server.
 
     Call it again to go on where it was stopped.
     """
     logging.getLogger().setLevel(logging.ERROR)  # what became of each file is said below
-    options = JobOptions.parse({"detector": detector, "sample_fps": sample_fps})
+    options = JobOptions.parse(
+        {"detector": detector, "sample_fps": sample_fps, "detect_every": detect_every}
+    )
     with _progress_bars() as show:
-        items = annotate(paths, output, options=options, settings=Settings.load(), show=show)
+        items = annotate(
+            paths, output, options=options, scores=scores, settings=Settings.load(), show=show
+        )
     for item in items:
         if item.state == "failed":
             typer.echo(f"{item.path}: {item.code}: {item.message}", err=True)

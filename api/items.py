@@ -13,7 +13,7 @@ from api.outputs import Input
 from storage.errors import AffectlineError
 from storage.exports import CSV_HEADER, guarded_cell, seconds
 from storage.jobs import JobView
-from storage.records import MediaInfo
+from storage.records import MediaInfo, Scores
 from storage.version import VERSION
 from worker.engine import ENGINE_VERSION
 
@@ -82,7 +82,7 @@ def item_lines(items: list[Item]) -> Iterator[str]:
     yield text.getvalue()
 
 
-def provenance(view: JobView) -> Iterator[str]:
+def provenance(view: JobView, *, scores: Scores) -> Iterator[str]:
     """The JSON beside a CSV: all that is needed to say where its numbers come from."""
     media = MediaInfo(**(view.media_info or {}))
     facts: dict[str, Any] = {
@@ -92,6 +92,7 @@ def provenance(view: JobView) -> Iterator[str]:
         "start_offset_s": float(seconds(media.start_offset_us)),
         "media": media.as_json(),
         "options": view.options.as_json(),
+        "scores": str(scores),
         "model_sha256": view.model_hash,
         "versions": {
             "affectline": VERSION,

@@ -1,17 +1,21 @@
 """Where media lie: one folder per job under server-made names, or a file of the caller's own for
 `annotate`.
 
-A location is kept in `media.location`: `blob:<job id>/media` or `file:<absolute path>`.
+A location is kept in `media.location`: `blob:<job id>/media` or `file:<absolute path>`. What is made of a medium (preview,
+thumbnails) lies beside it under names of worker.pictures and goes with it.
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
+from uuid import uuid4
 
 from storage.errors import PathNotFound, TransientError
 
@@ -34,7 +38,38 @@ class Blobs:
     def delete(self, job_id: str) -> None:
         """Remove all bytes of a job; removing what is gone already is no error."""
         with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(self.folder / job_id)
+            try:
+                shutil.rmtree(self.folder / job_id)
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:
+                    raise
+                # A worker has just put a file into the emptied folder; it will see that its job is gone
+                shutil.rmtree(self.folder / job_id)
+
+    def exists_beside(self, job_id: str, name: str) -> bool:
+        """Tell whether a file of that name was made of a job's medium."""
+        return (self.folder / job_id / name).is_file()
+
+    def open_beside(self, job_id: str, name: str) -> int:
+        """Open what was made of a job's medium and return its descriptor. Raises PathNotFound while it is not there."""
+        return self.open(f"blob:{job_id}/{name}")
+
+    @contextlib.contextmanager
+    def creating_beside(self, job_id: str, name: str) -> Iterator[BinaryIO]:
+        """Open a new file beside a job's medium; readers see it, whole, when the block has ended without an exception.
+
+        Any number of workers may do so at once: the last one's stays. Raises PathNotFound if the job's folder is gone.
+        """
+        folder = self.folder / job_id
+        hidden = folder / f".{name}.{uuid4().hex}"
+        try:
+            with hidden.open("x+b") as file:
+                yield file
+            hidden.replace(folder / name)
+        except FileNotFoundError as error:
+            raise PathNotFound("the job's folder is gone: the job was deleted") from error
+        finally:
+            hidden.unlink(missing_ok=True)
 
     def list_older(self, age_s: float) -> list[str]:
         """List the ids of the jobs whose folder was last changed longer ago than that.
@@ -64,6 +99,16 @@ class Blobs:
     def _path(self, location: str) -> Path:
         scheme, _, rest = location.partition(":")
         return Path(rest) if scheme == "file" else self.folder / rest
+
+
+def is_upload(location: str) -> bool:
+    """Tell whether a medium lies in a folder of its job, rather than where its owner put it."""
+    return location.startswith("blob:")
+
+
+def job_of(location: str) -> str:
+    """Return the id of the job whose folder holds an uploaded medium."""
+    return location.removeprefix("blob:").partition("/")[0]
 
 
 def file_location(path: Path) -> str:

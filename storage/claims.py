@@ -48,18 +48,14 @@ class Claim:
 
 
 def claim_next(database: Database, able: Capabilities, *, lease_s: float) -> Claim | None:
-    """Take the lease on the oldest ready segment; None if there is none for this worker."""
+    """Take the lease on the oldest ready segment; None if there is none for this worker.
+
+    Timelines come first: nothing is illustrated while any waits.
+    """
     with database.writing() as connection:
-        row = connection.execute(
-            update(segments)
-            .where(segments.c.segment == _oldest_ready(able))
-            .values(
-                state=SegmentState.RUNNING,
-                fence=segments.c.fence + 1,
-                lease_until=now_s() + lease_s,
-            )
-            .returning(*segments.c)
-        ).one_or_none()
+        row = _take(connection, _oldest_ready(able), lease_s=lease_s)
+        if row is None:
+            row = _take(connection, _oldest_to_illustrate(), lease_s=lease_s)
         if row is None:
             return None
         # Jobs are locked before segments elsewhere: to wait here for one that is being deleted would
@@ -79,6 +75,19 @@ def claim_next(database: Database, able: Capabilities, *, lease_s: float) -> Cla
             )
         )
         return _claim(connection, row)
+
+
+def _take(connection: Connection, ready: ScalarSelect[int], *, lease_s: float) -> Any:
+    return connection.execute(
+        update(segments)
+        .where(segments.c.segment == ready)
+        .values(
+            state=SegmentState.RUNNING,
+            fence=segments.c.fence + 1,
+            lease_until=now_s() + lease_s,
+        )
+        .returning(*segments.c)
+    ).one_or_none()
 
 
 def _oldest_ready(able: Capabilities) -> ScalarSelect[int]:
@@ -104,6 +113,23 @@ def _oldest_ready(able: Capabilities) -> ScalarSelect[int]:
     return oldest.scalar_subquery()
 
 
+def _oldest_to_illustrate() -> ScalarSelect[int]:
+    """The oldest illustrate segment: its job is done, and any version of the engine can look at its medium."""
+    oldest = (
+        select(segments.c.segment)
+        .join(jobs, jobs.c.job == segments.c.job)
+        .where(
+            segments.c.state == SegmentState.READY,
+            segments.c.kind == SegmentKind.ILLUSTRATE,
+            jobs.c.state == JobState.DONE,
+        )
+        .order_by(segments.c.job)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=segments)
+    )
+    return oldest.scalar_subquery()
+
+
 def _claim(connection: Connection, row: Any) -> Claim:
     known = connection.execute(
         select(jobs.c.options, media.c.location, media.c.info)
@@ -123,9 +149,21 @@ def _claim(connection: Connection, row: Any) -> Claim:
     )
 
 
+def read_slices(database: Database, job: int) -> list[SegmentSlice]:
+    """Read the slices of a job's plan, in order."""
+    query = (
+        select(segments.c.payload)
+        .where(segments.c.job == job, segments.c.kind == SegmentKind.ANALYSE)
+        .order_by(segments.c.position)
+    )
+    with database.reading() as connection:
+        return [SegmentSlice.from_bytes(packed) for packed in connection.scalars(query)]
+
+
 def held(claim: Claim) -> Any:
-    """The condition that a claim still holds: nobody took it over, and its job still lives."""
-    live = select(jobs.c.job).where(jobs.c.job == claim.job, jobs.c.state.in_(LIVE_STATES))
+    """The condition that a claim still holds: nobody took it over, and its job still needs it."""
+    needing = (JobState.DONE,) if claim.kind is SegmentKind.ILLUSTRATE else LIVE_STATES
+    live = select(jobs.c.job).where(jobs.c.job == claim.job, jobs.c.state.in_(needing))
     return and_(
         segments.c.segment == claim.segment,
         segments.c.fence == claim.fence,
@@ -171,7 +209,10 @@ def count_ready(database: Database) -> int:
         select(func.count())
         .select_from(segments)
         .join(jobs, jobs.c.job == segments.c.job)
-        .where(segments.c.state == SegmentState.READY, jobs.c.state.in_(LIVE_STATES))
+        .where(
+            segments.c.state == SegmentState.READY,
+            jobs.c.state.in_((*LIVE_STATES, JobState.DONE)),
+        )
     )
     with database.reading() as connection:
         return int(connection.execute(query).scalar_one())

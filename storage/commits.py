@@ -1,16 +1,21 @@
 """What a worker has found out, written once: the commits that only the holder of a fence can make.
 
-Each is one transaction that first marks the claimed segment as done, or fails with LeaseLost.
+Each is one transaction that first marks the claimed segment as done, or sees that it is still held, or fails with
+LeaseLost.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
+from storage.blobs import is_upload
 from storage.claims import Capabilities, Claim, held, lock_job
 from storage.database import Database, now_s
 from storage.errors import LeaseLost
+from storage.plots import RollupRow, insert_rollups
 from storage.records import (
     JobState,
     MediaPlan,
@@ -18,8 +23,9 @@ from storage.records import (
     SegmentObservations,
     SegmentState,
 )
-from storage.tables import frames, jobs, media, observations, segments
-from storage.timelines import TrackRow, insert_observations, replace_tracks
+from storage.tables import frames, jobs, media, observations, rollups, segments, tracks
+from storage.timelines import FaceIdentity, insert_observations, write_identities
+from storage.tracks import TrackRow, insert_tracks
 
 
 def commit_plan(database: Database, claim: Claim, plan: MediaPlan, *, able: Capabilities) -> None:
@@ -89,10 +95,11 @@ def commit_segment(database: Database, claim: Claim, seen: SegmentObservations) 
             .where(jobs.c.job == claim.job)
             .values(segments_done=jobs.c.segments_done + 1)
         )
-        _ready_finalise(connection, claim.job)
+        ready_finalise(connection, claim.job)
 
 
-def _ready_finalise(connection: Connection, job: int) -> None:
+def ready_finalise(connection: Connection, job: int) -> None:
+    """Let finalise be claimed if every segment of the job is in."""
     complete = select(jobs.c.job).where(
         jobs.c.job == job, jobs.c.segments_done == jobs.c.segments_total
     )
@@ -108,19 +115,72 @@ def _ready_finalise(connection: Connection, job: int) -> None:
     )
 
 
-def commit_job(
-    database: Database, claim: Claim, *, summary: dict[str, Any], tracks: Sequence[TrackRow] = ()
-) -> None:
-    """End a job whose finalise segment is claimed: from here on its files can be exported."""
+@dataclass(frozen=True)
+class Identities:
+    """What a stretch of finalise has found out: each face, ended track and ended second once."""
+
+    faces: Sequence[FaceIdentity]
+    tracks: Sequence[TrackRow]
+    rollups: Sequence[RollupRow]
+
+
+def begin_finalise(database: Database, claim: Claim) -> None:
+    """Remove what a finalise that was cut off may have left."""
+    with _holding(database, claim) as connection:
+        for table in (tracks, rollups):
+            connection.execute(delete(table).where(table.c.job == claim.job))
+
+
+def commit_identities(database: Database, claim: Claim, found: Identities) -> None:
+    """Write what a stretch of the claimed finalise has found out."""
+    with _holding(database, claim) as connection:
+        write_identities(connection, claim.job, found.faces)
+        insert_tracks(connection, claim.job, found.tracks)
+        insert_rollups(connection, claim.job, found.rollups)
+
+
+@contextmanager
+def _holding(database: Database, claim: Claim) -> Iterator[Connection]:
+    """A transaction in which the claim holds; its segment goes on. Raises LeaseLost."""
+    with database.writing() as connection:
+        lock_job(connection, claim.job)
+        if connection.execute(select(segments.c.segment).where(held(claim))).first() is None:
+            raise LeaseLost()
+        yield connection
+
+
+def commit_job(database: Database, claim: Claim, *, summary: dict[str, Any]) -> None:
+    """End a job whose finalise segment is claimed: from here on its files can be exported.
+
+    An uploaded medium is illustrated afterwards; one that stays with its owner (`annotate`) has no page to show it.
+    """
     with database.writing() as connection:
         lock_job(connection, claim.job)
         _finish(connection, claim)
-        replace_tracks(connection, claim.job, tracks)
+        if is_upload(claim.location):
+            connection.execute(insert(segments), _illustration(connection, claim.job))
         connection.execute(
             update(jobs)
             .where(jobs.c.job == claim.job)
             .values(state=JobState.DONE, finished_at=now_s(), summary=summary)
         )
+
+
+def _illustration(connection: Connection, job: int) -> dict[str, Any]:
+    last = select(func.max(segments.c.position)).where(segments.c.job == job)
+    return {
+        "job": job,
+        "position": connection.execute(last).scalar_one() + 1,
+        "kind": SegmentKind.ILLUSTRATE,
+        "state": SegmentState.READY,
+    }
+
+
+def commit_illustrations(database: Database, claim: Claim) -> None:
+    """Mark a claimed illustrate segment as done; its files lie in their places already."""
+    with database.writing() as connection:
+        lock_job(connection, claim.job)
+        _finish(connection, claim)
 
 
 def _finish(connection: Connection, claim: Claim, **values: Any) -> None:

@@ -107,7 +107,11 @@ def _make_engine(url: str | URL) -> Engine:
     except ArgumentError as error:
         raise ConfigurationError(f"database URL {url!r} can't be read: {error}") from error
     if parsed.get_backend_name() == "sqlite":
-        return _make_sqlite_engine(parsed, Path(parsed.database or ""))
+        if parsed.database in (None, "", ":memory:"):
+            raise ConfigurationError(
+                f"database URL {url!r} names no file, so processes could not share it; expected sqlite:///FILE"
+            )
+        return _make_sqlite_engine(parsed, Path(parsed.database))
     if parsed.drivername == "postgresql+psycopg":
         return create_engine(parsed, pool_pre_ping=True)
     raise ConfigurationError(

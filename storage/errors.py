@@ -106,6 +106,12 @@ class NotFound(AffectlineError):
     http_status = 404
 
 
+class TrackNotFound(NotFound):
+    """The job has no track of that number."""
+
+    code = "track_not_found"
+
+
 class Conflict(AffectlineError):
     """The job is not in a state that allows this."""
 
@@ -117,6 +123,37 @@ class JobNotDone(Conflict):
     """The job is not done yet: wait until its state is 'done', then ask again."""
 
     code = "job_not_done"
+
+
+class LiveNotFound(NotFound):
+    """There is no live session of that id; it ends when it gets no picture for 15 seconds: open another."""
+
+    code = "live_not_found"
+
+
+class LiveBusy(Conflict):
+    """The live session still looks at the picture before: send the next one when that is answered."""
+
+    code = "live_busy"
+
+
+class LiveFull(InputError):
+    """All live sessions of this installation are taken; try again later."""
+
+    code = "live_full"
+    http_status = 429
+
+
+class JobEnded(Conflict):
+    """The job has ended: there is nothing left to cancel."""
+
+    code = "job_ended"
+
+
+class JobNotEnded(Conflict):
+    """The job has not failed and was not cancelled: there is nothing to try again."""
+
+    code = "job_not_ended"
 
 
 class OutputFailed(AffectlineError):

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import Column, Row, Select, Table, delete, func, insert, select, update
 
 from storage.database import Database, now_s
 from storage.errors import NotFound
 from storage.records import JobOptions, JobState, SegmentKind, SegmentState
-from storage.tables import frames, jobs, media, observations, segments, tracks
+from storage.tables import frames, jobs, media, observations, rollups, segments, tracks
 
 DELETE_CHUNK = 10_000
 """Rows removed per transaction, so that no delete holds the database for long."""
@@ -44,7 +44,7 @@ class JobView:
     sha256: str
     model_hash: str | None
     engine_version: str | None
-    stage: str  #: queued, plan, analyse, finalise, done or failed
+    stage: str  #: queued, plan, analyse, finalise, done, failed or cancelled
     frames_total: int | None  #: looked-at frames; None before the plan
     frames_done: int
     created_at: float
@@ -203,24 +203,22 @@ def deleting_jobs(database: Database) -> Sequence[tuple[int, str]]:
 
 
 def delete_timeline(database: Database, job: int) -> None:
-    """Remove all frames and faces of a job, at most about DELETE_CHUNK rows per transaction."""
-    while True:
-        with database.writing() as connection:
-            if not _delete_first_frames(connection, job):
-                return
+    """Remove all frames, faces and sums of a job, at most about DELETE_CHUNK rows per transaction."""
+    for place, tables in ((frames.c.frame, (observations, frames)), (rollups.c.second, (rollups,))):
+        while _delete_first(database, job, place, tables):
+            pass
 
 
-def _delete_first_frames(connection: Connection, job: int) -> int:
-    chunk = (
-        select(frames.c.frame)
-        .where(frames.c.job == job)
-        .order_by(frames.c.frame)
-        .limit(DELETE_CHUNK)
-        .subquery()
-    )
-    last = connection.execute(select(func.max(chunk.c.frame))).scalar_one()
-    if last is None:
-        return 0
-    for table in (observations, frames):
-        connection.execute(delete(table).where(table.c.job == job, table.c.frame <= last))
-    return DELETE_CHUNK
+def _delete_first(
+    database: Database, job: int, place: Column[int], tables: Sequence[Table]
+) -> bool:
+    """Remove the rows at the first places. Returns whether there were any."""
+    owner = place.table
+    chunk = select(place).where(owner.c.job == job).order_by(place).limit(DELETE_CHUNK).subquery()
+    with database.writing() as connection:
+        last = connection.execute(select(func.max(chunk.c[place.name]))).scalar_one()
+        if last is None:
+            return False
+        for table in tables:
+            connection.execute(delete(table).where(table.c.job == job, table.c[place.name] <= last))
+    return True

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 from storage.errors import InvalidOption, UnknownOption
@@ -24,11 +25,19 @@ class Detector(StrEnum):
     HAAR = "haar"
 
 
+class Scores(StrEnum):
+    """Which probabilities of a face are meant."""
+
+    RAW = "raw"  #: what the model said of this one picture
+    SMOOTHED = "smoothed"  #: along the face's track, see worker.smoothing
+
+
 class JobState(StrEnum):
     QUEUED = "queued"  #: nothing of it was claimed yet
     RUNNING = "running"  #: at least its plan was claimed
     DONE = "done"  #: every frame has its row, tracks and summary stand
     FAILED = "failed"  #: ended with an error code
+    CANCELLED = "cancelled"  #: stopped by its owner; what was finished stays
     DELETING = "deleting"  #: rows and media are being removed
 
 
@@ -36,6 +45,7 @@ class SegmentKind(StrEnum):
     PLAN = "plan"
     ANALYSE = "analyse"
     FINALISE = "finalise"
+    ILLUSTRATE = "illustrate"  #: thumbnails and preview, once the job is done
 
 
 class SegmentState(StrEnum):
@@ -47,6 +57,7 @@ class SegmentState(StrEnum):
 
 
 MAX_SAMPLE_FPS = 1000.0
+MAX_DETECT_EVERY = 64
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,8 @@ class JobOptions:
     detector: Detector = Detector.MTCNN
     sample_fps: float | None = None
     """At most this many frames per second are looked at; None looks at every frame."""
+    detect_every: int = 8
+    """Full face detection on every so many looked-at frames; between them faces are followed. 1 detects in all."""
 
     @classmethod
     def parse(cls, given: dict[str, Any]) -> Self:
@@ -69,10 +82,16 @@ class JobOptions:
             options = replace(options, detector=_parse_detector(given["detector"]))
         if given.get("sample_fps") not in (None, ""):
             options = replace(options, sample_fps=_parse_sample_fps(given["sample_fps"]))
+        if given.get("detect_every") not in (None, ""):
+            options = replace(options, detect_every=_parse_detect_every(given["detect_every"]))
         return options
 
     def as_json(self) -> dict[str, Any]:
-        return {"detector": str(self.detector), "sample_fps": self.sample_fps}
+        return {
+            "detector": str(self.detector),
+            "sample_fps": self.sample_fps,
+            "detect_every": self.detect_every,
+        }
 
 
 def _parse_detector(value: object) -> Detector:
@@ -92,6 +111,16 @@ def _parse_sample_fps(value: object) -> float:
     if not 0 < fps <= MAX_SAMPLE_FPS:  # also refuses nan
         raise InvalidOption(f"option sample_fps is {value!r}; {wanted}")
     return fps
+
+
+def _parse_detect_every(value: object) -> int:
+    text = str(value)
+    every = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= every <= MAX_DETECT_EVERY:
+        raise InvalidOption(
+            f"option detect_every is {value!r}; expected a whole number, 1 to {MAX_DETECT_EVERY}"
+        )
+    return every
 
 
 @dataclass(frozen=True)
@@ -115,6 +144,7 @@ class MediaInfo:
         bool  #: the stream carries no usable timestamps; times follow from its nominal rate
     )
     full_decode: bool  #: the frame list comes from decoding all, not from the packets
+    pixel_format: str = ""  #: FFmpeg's name, e.g. "yuv420p"; empty: planned before it was kept
 
     @property
     def time_base(self) -> Fraction:
@@ -148,6 +178,20 @@ class SegmentSlice:
     look: tuple[int, ...]  #: frame indices (of the stream) that are looked at, ascending
     entries: tuple[int, ...]
     """dts of the key packets to enter at, best first; empty: decode from the start of the file."""
+    opening_pts: int | None = None
+    """pts of the looked-at frame before its first, which tells whether that begins a new shot; None: there is none."""
+    closing_pts: int | None = None
+    """pts of the frame after its last, in which faces are detected to close the last window; None: no frame is needed."""
+
+    @cached_property
+    def decoded_pts(self) -> tuple[int, ...]:
+        """pts of every frame that is decoded: its own, and the one that closes it."""
+        return self.pts if self.closing_pts is None else (*self.pts, self.closing_pts)
+
+    @property
+    def end_frame(self) -> int:
+        """Index of the frame after its last."""
+        return self.first_frame + len(self.pts)
 
     def to_bytes(self) -> bytes:
         """Pack it for the database: JSON, compressed."""
@@ -162,6 +206,8 @@ class SegmentSlice:
             pts=tuple(given["pts"]),
             look=tuple(given["look"]),
             entries=tuple(given["entries"]),
+            opening_pts=given["opening_pts"],
+            closing_pts=given["closing_pts"],
         )
 
 
@@ -177,6 +223,7 @@ class FrameRow(NamedTuple):
     frame: int
     time_us: int
     face_count: int
+    cut: int = 0  #: 1: this frame begins a new shot, and no track goes on from the one before
 
 
 class FaceRow(NamedTuple):
@@ -189,7 +236,9 @@ class FaceRow(NamedTuple):
     width: int
     height: int
     detection_score: int
-    quality: int | None
+    quality: (
+        int | None
+    )  #: how usable the face is; below labels.POOR_BELOW it is poor; None: not measured
     angry: int
     disgust: int
     fear: int

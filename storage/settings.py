@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     """An analyser that needs longer than this for 10,000 frames is killed."""
     analyser_memory_bytes: int = Field(default=2 * GIB, gt=0)
     """An analyser resident in more memory than this is killed."""
+    live_sessions: int = Field(default=2, ge=0)
+    """Live views at a time, each with an analyser of its own; 0: none."""
     model: Path = Path(__file__).parent.parent / "worker" / "models" / "expression.onnx"
     """The classifier's ONNX file."""
     sample_clip: Path | None = None

@@ -35,6 +35,10 @@ metadata = MetaData(
     }
 )
 
+SMOOTHED_COLUMNS = tuple(f"smoothed_{name}" for name in EXPRESSIONS)
+ALL_FACES = -1
+"""In the place of a track's number in `rollups`: every face of every looked-at frame."""
+
 # SQLite numbers rows itself only when the key is exactly INTEGER.
 KEY = BigInteger().with_variant(Integer, "sqlite")
 
@@ -100,6 +104,7 @@ frames = Table(
     Column("frame", BigInteger, primary_key=True, autoincrement=False),
     Column("time_us", BigInteger, nullable=False),
     Column("face_count", SmallInteger, nullable=False),
+    Column("cut", SmallInteger, nullable=False, server_default="0"),  # 1: begins a new shot
     sqlite_with_rowid=False,
 )
 
@@ -117,6 +122,7 @@ observations = Table(
     Column("detection_score", SmallInteger, nullable=False),
     Column("quality", SmallInteger),
     *(Column(name, SmallInteger, nullable=False) for name in EXPRESSIONS),
+    *(Column(name, SmallInteger) for name in SMOOTHED_COLUMNS),  # null until finalise
     sqlite_with_rowid=False,
 )
 
@@ -130,5 +136,24 @@ tracks = Table(
     Column("first_time_us", BigInteger, nullable=False),
     Column("last_time_us", BigInteger, nullable=False),
     Column("face_count", BigInteger, nullable=False),
+    Column("best_frame", BigInteger, nullable=False),  # where a thumbnail is to be had
+    Column("best_face", SmallInteger, nullable=False),
+    Column("summary", JSON),  # records.FacesSummary; null: finalised before there was one
+    Column("person", Text),  # a name given by hand
+    sqlite_with_rowid=False,
+)
+
+rollups = Table(
+    "rollups",
+    metadata,
+    Column("job", KEY, primary_key=True, autoincrement=False),
+    Column("second", Integer, primary_key=True, autoincrement=False),
+    Column("track", Integer, primary_key=True, autoincrement=False),  # or ALL_FACES
+    Column("frame_count", Integer, nullable=False),  # looked-at frames; of a track: those with it
+    Column("face_count", Integer, nullable=False),
+    Column("poor_count", Integer, nullable=False),
+    Column("uncertain_count", Integer, nullable=False),
+    Column("weight", Integer, nullable=False),  # sum of the faces' weights
+    *(Column(name, BigInteger, nullable=False) for name in EXPRESSIONS),  # sums, weighted
     sqlite_with_rowid=False,
 )

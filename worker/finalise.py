@@ -1,79 +1,72 @@
-"""Finalise a job: one pass over its rows in order gives identities and the summary."""
+"""Finalise a job: one pass over its rows in order gives identities, smoothed probabilities and sums."""
 
-from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 from storage import commits, timelines
 from storage.claims import Claim
-from storage.labels import EXPRESSIONS
-from storage.records import SCORE_UNIT
+from storage.commits import Identities
 from storage.timelines import TimelineFrame
 from worker.engine import Engine
+from worker.smoothing import Smoother
+from worker.summary import JobTally, Seconds, TrackTally
 from worker.tracking import Tracker
 
 
 def finalise_job(engine: Engine, claim: Claim) -> None:
-    """Number the tracks of the claimed job, sum it up and end it.
+    """Number the tracks of the claimed job, smooth along them, sum it all up and end the job.
 
-    Every step may be repeated: a finalise that was cut off is simply done again.
+    A finalise that was cut off is simply done again from the start.
     """
-    tracker, tally = Tracker(), Tally()
-    for page in _pages(engine, claim):
-        numbered: list[tuple[int, int, int]] = []
-        for frame in page:
-            tally.count(frame)
-            rows = tuple(face.row for face in frame.faces)
-            tracks = tracker.number(frame.frame, frame.time_us, rows)
-            numbered += [
-                (row.frame, row.face, track) for row, track in zip(rows, tracks, strict=True)
-            ]
+    commits.begin_finalise(engine.database, claim)
+    walk = Walk()
+    for page in timelines.iterate_pages(engine.database, claim.job):
         engine.tick(claim, 0)
-        timelines.set_tracks(engine.database, claim.job, numbered)
-    found = tracker.tracks()
-    summary = tally.summary(track_count=len(found))
-    commits.commit_job(engine.database, claim, summary=summary, tracks=found)
+        commits.commit_identities(engine.database, claim, walk.through(page))
+    commits.commit_identities(engine.database, claim, walk.end())
+    commits.commit_job(engine.database, claim, summary=walk.summary())
 
 
-def _pages(engine: Engine, claim: Claim) -> Iterator[list[TimelineFrame]]:
-    last = -1
-    while page := timelines.read_frames(engine.database, claim.job, after_frame=last):
-        yield page
-        last = page[-1].frame
+class Walk:
+    """A pass over a timeline, page by page; it holds no more of a long one than of a short one.
 
-
-class Tally:
-    """Counts what a timeline holds."""
+    What it gives back does not depend on where the pages end.
+    """
 
     def __init__(self) -> None:
-        self._frames = self._frames_with_face = self._faces = 0
-        self._tops: Counter[str] = Counter()
-        self._sums = [0] * len(EXPRESSIONS)
+        self._tracker = Tracker()
+        self._smoother = Smoother()
+        self._seconds = Seconds()
+        self._job = JobTally()
+        self._tracks: dict[int, TrackTally] = {}  # those that may go on
 
-    def count(self, frame: TimelineFrame) -> None:
-        self._frames += 1
-        self._frames_with_face += bool(frame.faces)
-        self._faces += len(frame.faces)
-        for face in frame.faces:
-            self._tops[face.emotion] += 1
-            for index, probability in enumerate(face.probabilities):
-                self._sums[index] += probability
+    def through(self, page: list[TimelineFrame]) -> Identities:
+        """Go through the next frames. Returns what they settle."""
+        for frame in page:
+            self._see(frame)
+        return self._settled(page[-1].time_us, self._tracker.open_tracks, ended=False)
 
-    def summary(self, *, track_count: int) -> dict[str, Any]:
-        """Sum up. `share`: of the faces, those whose most probable expression it is; `mean`: mean
-        probability.
+    def end(self) -> Identities:
+        """Return what was left open by the last frame."""
+        return self._settled(0, set(), ended=True)
 
-        Both have every expression, in the order of labels.EXPRESSIONS, and are 0 without any face.
-        """
-        faces = self._faces or 1
-        return {
-            "frames": self._frames,
-            "frames_with_face": self._frames_with_face,
-            "faces": self._faces,
-            "tracks": track_count,
-            "share": {name: round(self._tops[name] / faces, 4) for name in EXPRESSIONS},
-            "mean": {
-                name: round(total / faces / SCORE_UNIT, 4)
-                for name, total in zip(EXPRESSIONS, self._sums, strict=True)
-            },
-        }
+    def summary(self) -> dict[str, Any]:
+        """Sum up what was seen, see worker.summary."""
+        return self._job.summary()
+
+    def _see(self, frame: TimelineFrame) -> None:
+        numbers = self._tracker.number(frame)
+        self._job.count(frame, numbers)
+        self._seconds.count(frame, numbers)
+        for face, track in zip(frame.faces, numbers, strict=True):
+            self._smoother.add(track, frame.time_us, face)
+            if track not in self._tracks:
+                self._tracks[track] = TrackTally(track)
+            self._tracks[track].count(frame, face)
+
+    def _settled(self, through_us: int, open_tracks: set[int], *, ended: bool) -> Identities:
+        over = sorted(self._tracks.keys() - open_tracks)
+        return Identities(
+            faces=self._smoother.settle(through_us=through_us, open_tracks=open_tracks),
+            tracks=[self._tracks.pop(track).row() for track in over],
+            rollups=self._seconds.take(ended=ended),
+        )

@@ -14,6 +14,7 @@ from storage.records import SegmentKind
 from worker.analyser.client import Analyser
 from worker.engine import Engine, Stopping
 from worker.finalise import finalise_job
+from worker.illustrate import illustrate_job
 from worker.plan import plan_job
 from worker.segment import analyse_segment
 
@@ -48,5 +49,7 @@ def _work(engine: Engine, analyser: Analyser, claim: Claim) -> None:
         engine.wake_others(plan_job(engine, analyser, claim))
     elif claim.kind is SegmentKind.ANALYSE:
         analyse_segment(engine, analyser, claim)
+    elif claim.kind is SegmentKind.ILLUSTRATE:
+        illustrate_job(engine, analyser, claim)
     else:
         finalise_job(engine, claim)

@@ -12,6 +12,7 @@ from api.http.problems import problem_responses
 from api.http.replies import json_reply
 from api.http.sample import find_sample_clip, open_sample_clip
 from api.http.schemas import (
+    DETECT_EVERY_SCHEMA,
     DETECTOR_SCHEMA,
     SAMPLE_FPS_SCHEMA,
     JobPath,
@@ -32,9 +33,11 @@ from api.http.uploads import (
     receive_form,
     receiving,
 )
+from storage.decisions import cancel_job, retry_job
 from storage.errors import InputError, InvalidOption, NotFound
 from storage.jobs import JobView, StoredMedium, create_job, get_job, list_jobs
 from storage.records import JobOptions
+from worker.pictures import JOB_THUMBNAIL, PREVIEWS
 from worker.removal import remove_job
 
 logger = logging.getLogger(__name__)
@@ -53,6 +56,7 @@ _NEW_JOB_BODY: dict[str, Any] = {
                     "file": {"type": "string", "format": "binary"},
                     "detector": DETECTOR_SCHEMA,
                     "sample_fps": SAMPLE_FPS_SCHEMA,
+                    "detect_every": DETECT_EVERY_SCHEMA,
                 },
             }
         },
@@ -115,7 +119,7 @@ def _medium_of_body(query: NewJobQuery, incoming: IncomingMedium) -> StoredMediu
 
 def _accepted(job_id: str) -> Response:
     _wake_workers(job_id)
-    reply = json_reply(JobReply.of(get_job(services().database, job_id)), status=202)
+    reply = json_reply(_described(get_job(services().database, job_id)), status=202)
     reply.headers["Location"] = f"/v1/jobs/{job_id}"
     return reply
 
@@ -158,7 +162,7 @@ def get_jobs(query: JobsQuery) -> Response:
     page = found[: query.limit]
     more = len(found) > query.limit
     return json_reply(
-        JobsReply(jobs=[JobReply.of(job) for job in page], next=str(page[-1].job) if more else None)
+        JobsReply(jobs=[_described(job) for job in page], next=str(page[-1].job) if more else None)
     )
 
 
@@ -169,7 +173,7 @@ def get_jobs(query: JobsQuery) -> Response:
 )
 def get_one_job(path: JobPath, query: NoParameters) -> Response:
     """Tell how far a job is."""
-    return json_reply(JobReply.of(find_job_of(path)))
+    return json_reply(_described(find_job_of(path)))
 
 
 @blueprint.delete(
@@ -181,6 +185,35 @@ def delete_job(path: JobPath, query: NoParameters) -> Response:
     """Delete a job for good: its recording, its timeline and every trace of it."""
     remove_job(services().database, services().blobs, checked_id(path))
     return Response(status=204)
+
+
+@blueprint.post(
+    "/jobs/<string:id>/cancel",
+    operation_id="cancelJob",
+    responses={"200": JobReply, **problem_responses(400, 401, 403, 404, 409)},
+)
+def cancel_one_job(path: JobPath, query: NoParameters) -> Response:
+    """Stop a job. What was finished of its timeline stays and can be read; `retry` takes it up again."""
+    cancel_job(services().database, checked_id(path))
+    return json_reply(_described(find_job_of(path)))
+
+
+@blueprint.post(
+    "/jobs/<string:id>/retry",
+    operation_id="retryJob",
+    responses={"202": JobReply, **problem_responses(400, 401, 403, 404, 409)},
+)
+def retry_one_job(path: JobPath, query: NoParameters) -> Response:
+    """Try a job again that failed or was cancelled, from where it stopped."""
+    retry_job(services().database, checked_id(path))
+    return _accepted(path.id)
+
+
+def _described(job: JobView) -> JobReply:
+    made = {n for n in (JOB_THUMBNAIL, *PREVIEWS) if services().blobs.exists_beside(job.id, n)}
+    return JobReply.of(
+        job, has_preview=bool(made & PREVIEWS.keys()), has_thumbnail=JOB_THUMBNAIL in made
+    )
 
 
 def find_job_of(path: JobPath) -> JobView:

@@ -5,9 +5,13 @@ from typing import cast
 from flask import Blueprint, Response, current_app, jsonify, render_template
 from flask_openapi.openapi import OpenAPI
 
+from api.http.model_card import shipped_model
+from api.http.plotly import script_address
 from api.http.problems import error_kinds, title_of
 from api.http.sample import has_sample_clip
 from api.http.services import services
+from storage.labels import EXPRESSIONS, POOR_BELOW, UNCERTAIN_BELOW
+from storage.records import SCORE_UNIT
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' blob:; media-src 'self' blob:; object-src 'none';"
@@ -26,6 +30,11 @@ def show_page() -> str:
         key_needed=bool(settings.api_key),
         max_upload_bytes=settings.max_upload_bytes,
         sample=has_sample_clip(settings),
+        plotly=script_address(),
+        model=shipped_model(),
+        expressions=EXPRESSIONS,
+        uncertain_below=UNCERTAIN_BELOW / SCORE_UNIT,
+        poor_below=POOR_BELOW / SCORE_UNIT,
     )
 
 

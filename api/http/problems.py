@@ -53,6 +53,25 @@ class SampleMissing(NotFound):
     code = "sample_missing"
 
 
+class PreviewMissing(NotFound):
+    """There is no preview: the recording needs none, or it is not made yet. The job's `playable` tells what to show."""
+
+    code = "preview_missing"
+
+
+class ThumbnailMissing(NotFound):
+    """There is no thumbnail, or not yet: they are made when the job is done."""
+
+    code = "thumbnail_missing"
+
+
+class RangeNotSatisfiable(InputError):  # noqa: N818  # named as in storage.errors
+    """The file has no such range of bytes; the Content-Range header tells its length."""
+
+    code = "range_not_satisfiable"
+    http_status = 416
+
+
 class DatabaseUnavailable(TransientError):  # noqa: N818  # named as in storage.errors
     """The database does not answer at the moment; try again in a little while."""
 
@@ -121,7 +140,7 @@ def problem(error: AffectlineError, *, status: int | None = None) -> Response:
     reply = Response(body.model_dump_json(), status=status, content_type=PROBLEM_TYPE)
     if status == HTTPStatus.UNAUTHORIZED:
         reply.headers["WWW-Authenticate"] = 'Bearer realm="affectline"'
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         reply.headers["Retry-After"] = "5"
     return reply
 
@@ -167,6 +186,8 @@ def _translated(error: HTTPException, status: int) -> AffectlineError:
         return MethodNotAllowed(f"{request.path!r} does not take {request.method}")
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return TooLarge()
+    if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        return RangeNotSatisfiable()
     if status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return InputError(error.description)
     return AffectlineError()

@@ -1,5 +1,6 @@
 """The JSON that goes out and the parameters that come in, as pydantic models: the OpenAPI document is made of them."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
@@ -9,8 +10,18 @@ from api.http.uploads import MAX_FILENAME_CHARACTERS
 from storage.errors import UnknownOption
 from storage.jobs import JobView
 from storage.labels import EXPRESSIONS
-from storage.records import MAX_SAMPLE_FPS, SCORE_UNIT, Detector, JobOptions, JobState, MediaInfo
+from storage.records import (
+    MAX_DETECT_EVERY,
+    MAX_SAMPLE_FPS,
+    SCORE_UNIT,
+    Detector,
+    JobOptions,
+    JobState,
+    MediaInfo,
+    Scores,
+)
 from storage.timelines import TimelineFace, TimelineFrame
+from worker.pictures import preview_name
 
 MICROSECONDS = 1_000_000
 LARGEST_KEY = 2**63 - 1
@@ -28,6 +39,13 @@ SAMPLE_FPS_SCHEMA = {
     "exclusiveMinimum": 0,
     "maximum": MAX_SAMPLE_FPS,
     "description": "Look at no more frames per second than this; without it at every frame.",
+}
+DETECT_EVERY_SCHEMA = {
+    "type": "integer",
+    "minimum": 1,
+    "maximum": MAX_DETECT_EVERY,
+    "default": JobOptions().detect_every,
+    "description": "Search faces in every so many frames and follow them in between; 1 searches every frame.",
 }
 FILENAME_SCHEMA = {
     "type": "string",
@@ -61,11 +79,16 @@ class JobPath(BaseModel):
     id: str = Field(description="The job's id, as `POST /v1/jobs` gave it.")
 
 
+class TrackPath(JobPath):
+    track: int = Field(ge=0, le=LARGEST_KEY, description="The track's number.")
+
+
 class OptionsQuery(Parameters):
     """The options of a new job. Their values are read by JobOptions.parse, as in forms and on the command line."""
 
     detector: Annotated[str | None, WithJsonSchema(DETECTOR_SCHEMA)] = None
     sample_fps: Annotated[str | None, WithJsonSchema(SAMPLE_FPS_SCHEMA)] = None
+    detect_every: Annotated[str | None, WithJsonSchema(DETECT_EVERY_SCHEMA)] = None
 
     def given(self) -> dict[str, str]:
         """Return the options that were given, by name."""
@@ -90,9 +113,16 @@ class TimelineQuery(Parameters):
     )
 
 
+class TimelineCsvQuery(Parameters):
+    scores: Scores = Field(
+        Scores.RAW, description="raw, frame by frame, or smoothed along each track."
+    )
+
+
 class OptionsReply(BaseModel):
     detector: str
     sample_fps: float | None
+    detect_every: int
 
 
 class ErrorReply(BaseModel):
@@ -135,23 +165,47 @@ class MediaReply(BaseModel):
         )
 
 
-class SummaryReply(BaseModel):
-    """The timeline in numbers."""
+class FacesSummaryReply(BaseModel):
+    """Faces in numbers. Poor ones count little in the fractions."""
 
-    frames: int = Field(description="Looked-at frames.")
-    frames_with_face: int
     faces: int
-    tracks: int = Field(description="Identities over time.")
+    poor: int = Field(0, description="Faces too small, unsharp or doubtful to be read well.")
+    uncertain: float | None = Field(
+        None,
+        description="The fraction without a likely expression; null if an older version did the job.",
+    )
     share: dict[str, float] = Field(
         description="By expression: the fraction of the faces that read as it most of all."
     )
     mean: dict[str, float] = Field(description="By expression: its mean probability.")
 
 
+class SummaryReply(FacesSummaryReply):
+    """The timeline in numbers."""
+
+    frames: int = Field(description="Looked-at frames.")
+    frames_with_face: int
+    tracks: int = Field(description="Identities over time.")
+
+
+class PlayableReply(BaseModel):
+    """What a browser shows of the recording: the upload itself, or a preview of it."""
+
+    url: str
+    preview: bool
+    start_offset_s: float = Field(
+        description="The first frame's time on the player's clock; 0 for a preview."
+    )
+
+
 class LinksReply(BaseModel):
     self: str
     timeline: str
     csv: str | None = Field(description="Null until the job is done.")
+    media: str = Field(description="The recording's own bytes.")
+    thumbnail: str | None = Field(
+        description="Null until it is made, with those of the tracks, when the job is done."
+    )
 
 
 class JobReply(BaseModel):
@@ -173,10 +227,14 @@ class JobReply(BaseModel):
     error: ErrorReply | None
     media: MediaReply | None = Field(description="Null before the plan.")
     summary: SummaryReply | None = Field(description="Null until the job is done.")
+    playable: PlayableReply | None = Field(
+        description="Null before the plan, and until the preview of a recording that needs one is made."
+    )
     links: LinksReply
 
     @classmethod
-    def of(cls, job: JobView) -> Self:
+    def of(cls, job: JobView, *, has_preview: bool, has_thumbnail: bool) -> Self:
+        """has_preview, has_thumbnail: they lie beside the medium, see worker.pictures."""
         address = f"/v1/jobs/{job.id}"
         done = job.state is JobState.DONE
         return cls(
@@ -200,7 +258,10 @@ class JobReply(BaseModel):
                 self=address,
                 timeline=f"{address}/timeline",
                 csv=f"{address}/timeline.csv" if done else None,
+                media=f"{address}/media",
+                thumbnail=f"{address}/thumbnail.jpg" if has_thumbnail else None,
             ),
+            playable=_playable_of(job, address, has_preview=has_preview),
         )
 
 
@@ -208,6 +269,18 @@ def _error_of(job: JobView) -> ErrorReply | None:
     if job.error_code is None:
         return None
     return ErrorReply(code=job.error_code, message=job.error_message or "")
+
+
+def _playable_of(job: JobView, address: str, *, has_preview: bool) -> PlayableReply | None:
+    if job.media_info is None:
+        return None
+    media = MediaInfo(**job.media_info)
+    if preview_name(media) is None:
+        start_s = media.start_offset_us / MICROSECONDS
+        return PlayableReply(url=f"{address}/media", preview=False, start_offset_s=start_s)
+    if not has_preview:
+        return None
+    return PlayableReply(url=f"{address}/preview", preview=True, start_offset_s=0.0)
 
 
 def _rfc3339(seconds_since_1970: float) -> str:
@@ -238,8 +311,13 @@ class FaceReply(BaseModel):
     detection_score: float
     quality: float | None
     probabilities: dict[str, float] = Field(description="By expression; together about 1.")
+    smoothed: dict[str, float] | None = Field(
+        description="The same along the track; together 1; null until the job is done."
+    )
     emotion: str = Field(description="The most probable expression.")
     confidence: float = Field(description="The probability of `emotion`.")
+    uncertain: bool = Field(description="No expression is likely: `confidence` is low.")
+    poor: bool = Field(description="Too small, unsharp or doubtful to be read well.")
 
     @classmethod
     def of(cls, seen: TimelineFace) -> Self:
@@ -250,13 +328,19 @@ class FaceReply(BaseModel):
             box=BoxReply(x=row.x, y=row.y, width=row.width, height=row.height),
             detection_score=row.detection_score / SCORE_UNIT,
             quality=None if row.quality is None else row.quality / SCORE_UNIT,
-            probabilities={
-                name: value / SCORE_UNIT
-                for name, value in zip(EXPRESSIONS, seen.probabilities, strict=True)
-            },
+            probabilities=_by_expression(seen.probabilities),
+            smoothed=None if seen.smoothed is None else _by_expression(seen.smoothed),
             emotion=seen.emotion,
             confidence=seen.confidence / SCORE_UNIT,
+            uncertain=seen.uncertain,
+            poor=seen.poor,
         )
+
+
+def _by_expression(ten_thousandths: Sequence[int]) -> dict[str, float]:
+    return {
+        name: value / SCORE_UNIT for name, value in zip(EXPRESSIONS, ten_thousandths, strict=True)
+    }
 
 
 class FrameReply(BaseModel):

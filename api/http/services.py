@@ -9,6 +9,7 @@ from flask import Flask, current_app
 from storage.blobs import Blobs
 from storage.database import Database
 from storage.settings import Settings
+from worker.live import LiveSessions
 
 _EXTENSION = "affectline"
 
@@ -22,6 +23,7 @@ class Services:
     blobs: Blobs
     send_hint: Callable[[], None]
     """Wakes the workers; may fail or do nothing, since the sweeper looks too."""
+    live: LiveSessions
 
 
 def install(app: Flask, given: Services) -> None:

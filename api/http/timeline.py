@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
-from urllib.parse import quote
 
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
@@ -10,12 +9,12 @@ from flask_openapi.blueprint import APIBlueprint
 from api.http.access import OPENAPI_SECURITY, require_key
 from api.http.jobs import find_job_of
 from api.http.problems import problem_responses
-from api.http.replies import json_reply
+from api.http.replies import disposition, json_reply
 from api.http.schemas import (
     MICROSECONDS,
     FrameReply,
     JobPath,
-    NoParameters,
+    TimelineCsvQuery,
     TimelineQuery,
     TimelineReply,
 )
@@ -24,8 +23,9 @@ from storage.database import Database
 from storage.errors import JobNotDone
 from storage.exports import csv_lines
 from storage.jobs import LIVE_STATES, JobView, get_job
-from storage.records import JobState
+from storage.records import JobState, Scores
 from storage.timelines import complete_through_us, iterate_frames, read_frames
+from storage.tracks import read_persons
 
 CSV_PIECE_CHARACTERS = 64 * 1024
 _CSV_BODY = {"text/csv": {"schema": {"type": "string"}}}
@@ -73,27 +73,29 @@ def get_timeline(path: JobPath, query: TimelineQuery) -> Response:
         **problem_responses(400, 401, 404, 409),
     },
 )
-def get_timeline_csv(path: JobPath, query: NoParameters) -> Response:
+def get_timeline_csv(path: JobPath, query: TimelineCsvQuery) -> Response:
     """Download the whole timeline of a job that is done."""
     job = find_job_of(path)
-    _check_done(job)
-    lines = _whole_csv(services().database, job)
+    check_done(job)
+    lines = _whole_csv(services().database, job, query.scores)
     reply = Response(_in_pieces(lines), content_type="text/csv; charset=utf-8")
-    reply.headers["Content-Disposition"] = attachment(csv_name(job.filename))
+    reply.headers["Content-Disposition"] = disposition("attachment", csv_name(job.filename))
     reply.headers["Cache-Control"] = "no-store"
     return reply
 
 
-def _check_done(job: JobView) -> None:
+def check_done(job: JobView) -> None:
+    """Raise JobNotDone unless the job is done, with what became of it."""
     if job.state is JobState.FAILED:
         raise JobNotDone(f"the job failed ({job.error_code}): {job.error_message}")
     if job.state is not JobState.DONE:
         raise JobNotDone()
 
 
-def _whole_csv(database: Database, job: JobView) -> Iterator[str]:
+def _whole_csv(database: Database, job: JobView, scores: Scores) -> Iterator[str]:
     """Yield the lines of the CSV. Raises NotFound instead of ending if the job was deleted meanwhile."""
-    yield from csv_lines(iterate_frames(database, job.job))
+    persons = read_persons(database, job.job)
+    yield from csv_lines(iterate_frames(database, job.job), scores=scores, persons=persons)
     get_job(database, job.id)  # rows go only after the job itself is hidden
 
 
@@ -113,9 +115,3 @@ def csv_name(filename: str) -> str:
     """Return a file name for the CSV of an upload: its last part, with another suffix, hidden on no system."""
     stem = PurePosixPath(filename.replace("\\", "/")).stem.strip(" .")
     return f"{stem or 'timeline'}.csv"
-
-
-def attachment(name: str) -> str:
-    """Return a Content-Disposition for a download, in ASCII and in full (RFC 6266)."""
-    plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_. ()") else "_" for c in name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

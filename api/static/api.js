@@ -2,6 +2,8 @@
 
 const KEY = "affectline-api-key";
 
+let tellRefusal = () => undefined;
+
 export class Problem extends Error {
   constructor(message, { status = 0, code = "" } = {}) {
     super(message);
@@ -19,6 +21,11 @@ export function storeKey(key) {
   else sessionStorage.removeItem(KEY);
 }
 
+/** Call `tell` with the problem whenever the key is missing or wrong. */
+export function whenRefused(tell) {
+  tellRefusal = tell;
+}
+
 function keyHeaders() {
   const key = storedKey();
   // as UTF-8 bytes: headers can't carry other characters
@@ -27,42 +34,62 @@ function keyHeaders() {
 }
 
 function problemOf(status, text) {
+  let problem;
   try {
-    const problem = JSON.parse(text);
-    return new Problem(problem.detail ?? problem.title, { status, code: problem.code });
+    const { detail, title, code } = JSON.parse(text);
+    problem = new Problem(detail ?? title, { status, code });
   } catch {
-    return new Problem(`The server answered with status ${status}.`, { status });
+    problem = new Problem(`The server answered with status ${status}.`, { status });
   }
+  if (status === 401) tellRefusal(problem);
+  return problem;
 }
 
-async function send(method, address) {
+async function send(method, address, { body, type, signal, keepalive } = {}) {
+  const headers = keyHeaders();
+  if (type) headers["Content-Type"] = type;
   let reply;
   try {
-    reply = await fetch(address, { method, headers: keyHeaders() });
-  } catch {
+    reply = await fetch(address, { method, headers, body, signal, keepalive });
+  } catch (error) {
+    if (error.name === "AbortError") throw new Problem("", { code: "aborted" });
     throw new Problem("The server doesn't answer. Is it still running?");
   }
   if (!reply.ok) throw problemOf(reply.status, await reply.text());
   return reply;
 }
 
-export async function getJson(address) {
-  return (await send("GET", address)).json();
+export async function getJson(address, signal) {
+  return (await send("GET", address, { signal })).json();
 }
 
 export async function postJson(address) {
   return (await send("POST", address)).json();
 }
 
+export async function patchJson(address, values) {
+  return (await send("PATCH", address, { body: JSON.stringify(values), type: "application/json" })).json();
+}
+
+export async function postPicture(address, picture, signal) {
+  return (await send("POST", address, { body: picture, type: picture.type, signal })).json();
+}
+
+/** Delete something, even if the page is closed meanwhile. */
 export async function remove(address) {
-  await send("DELETE", address);
+  await send("DELETE", address, { keepalive: true });
 }
 
-export async function getBlob(address) {
-  return (await send("GET", address)).blob();
+/** What an <img>, a <video> or a link may point to: the address, or a copy of it where a key is needed, which they
+ *  can't send. The copy goes with the view, by `signal`. */
+export async function sourceOf(address, signal) {
+  if (document.body.dataset.keyNeeded !== "yes") return address;
+  const copy = URL.createObjectURL(await (await send("GET", address, { signal })).blob());
+  signal.addEventListener("abort", () => URL.revokeObjectURL(copy));
+  return copy;
 }
 
-/** Upload a file. Calls `onProgress` with 0..1; `signal` aborts it. Only XMLHttpRequest tells how far it is. */
+/** Upload a file. Calls `onProgress` with the bytes sent; `signal` aborts it. Only XMLHttpRequest tells how far it is. */
 export function upload(file, options, { onProgress, signal }) {
   const query = new URLSearchParams({ filename: file.name, ...options });
   const request = new XMLHttpRequest();
@@ -70,9 +97,7 @@ export function upload(file, options, { onProgress, signal }) {
     request.open("POST", `/v1/jobs?${query}`);
     for (const [name, value] of Object.entries(keyHeaders())) request.setRequestHeader(name, value);
     request.setRequestHeader("Content-Type", "application/octet-stream");
-    request.upload.addEventListener("progress", (event) => {
-      if (event.lengthComputable && event.total > 0) onProgress(event.loaded / event.total);
-    });
+    request.upload.addEventListener("progress", (event) => onProgress(event.loaded));
     request.addEventListener("load", () => {
       if (request.status === 202) resolve(JSON.parse(request.responseText));
       else reject(problemOf(request.status, request.responseText));

@@ -1,6 +1,8 @@
 // Building the page. Text is always text: nothing here, or anywhere else, parses a string as HTML.
 
-/** Make an element. `properties` are attributes; children are elements or strings. */
+const SVG = "http://www.w3.org/2000/svg";
+
+/** Make an element. `properties` are attributes, `onclick` a listener; children are elements or strings. */
 export function element(name, properties = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
@@ -11,8 +13,23 @@ export function element(name, properties = {}, ...children) {
   return made;
 }
 
+/** Make or change an SVG element's attributes. */
+export function svgElement(name, attributes = {}) {
+  return withAttributes(document.createElementNS(SVG, name), attributes);
+}
+
+export function withAttributes(drawn, attributes) {
+  for (const [key, value] of Object.entries(attributes)) drawn.setAttribute(key, value);
+  return drawn;
+}
+
 export function byId(id) {
   return document.getElementById(id);
+}
+
+/** Put a copy of a template of the page somewhere. */
+export function place(where, template) {
+  where.append(byId(template).content.cloneNode(true));
 }
 
 /** Show words in an element, or hide it when there are none. */
@@ -26,37 +43,10 @@ export function announce(words) {
   byId("announcement").textContent = words;
 }
 
-const whole = new Intl.NumberFormat("en");
-
-export function count(number) {
-  return whole.format(number);
-}
-
-/** 0..1 as "42 %". */
-export function percent(fraction) {
-  return `${Math.round(fraction * 100)} %`;
-}
-
-export function bytes(number) {
-  const units = ["bytes", "kB", "MB", "GB", "TB"];
-  let unit = 0;
-  while (number >= 1000 && unit < units.length - 1) {
-    number /= 1000;
-    unit += 1;
-  }
-  return `${unit === 0 || number >= 100 ? Math.round(number) : number.toFixed(1)} ${units[unit]}`;
-}
-
-/** Seconds as "0:12.4" or "1:02:03". */
-export function clock(seconds) {
-  const tenths = Math.round(seconds * 10);
-  const h = Math.floor(tenths / 36000);
-  const m = Math.floor(tenths / 600) % 60;
-  const s = Math.floor(tenths / 10) % 60;
-  if (h > 0) return `${h}:${String(m).padStart(2, "0")}:${String(s).padStart(2, "0")}`;
-  return `${m}:${String(s).padStart(2, "0")}.${tenths % 10}`;
-}
-
-export function capitalised(word) {
-  return word.charAt(0).toUpperCase() + word.slice(1);
+/** Resolve after so many milliseconds, or at once when `signal` aborts. */
+export function pause(ms, signal) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+  });
 }

@@ -1,17 +1,19 @@
 // Labels on faces, placed so that they hide neither each other nor another face, as far as there is room.
 
-import { capitalised, element, percent } from "./elements.js";
+import { element } from "./elements.js";
+import { readingOf, readingWords } from "./faces.js";
 
 const GAP = 3; // pixels between a box and its label
 
 /** Put a label on each face of a picture, and place them anew whenever the stage changes its size. */
 export function labelFaces(stage, faces, media) {
   const labels = faces.map((face) => {
+    const reading = readingOf(face);
     const label = element(
       "span",
-      { class: "box-label", "data-expression": face.emotion },
+      { class: "box-label", "data-expression": reading.emotion, "data-uncertain": reading.uncertain ? "yes" : "no" },
       faces.length > 1 ? element("span", { class: "number" }, `${face.face + 1}`) : null,
-      element("span", { class: "words" }, element("b", {}, capitalised(face.emotion)), ` ${percent(face.confidence)}`),
+      element("span", { class: "words" }, readingWords(reading)),
     );
     stage.append(label);
     return label;
@@ -36,7 +38,7 @@ function placeLabels(stage, labels, boxes) {
     const others = boxes.filter((_, other) => other !== index);
     let spot = freeSpot(stage, label, boxes[index], [...placed, ...others]) ?? freeSpot(stage, label, boxes[index], placed);
     if (spot === null) {
-      label.classList.add("short"); // its number alone; the list below has the words
+      label.classList.add("short"); // its number alone; the list of faces has the words
       const spots = spotsFor(stage, label, boxes[index]);
       spot = spots.find((one) => !placed.some((two) => overlap(one, two))) ?? spots[0];
     }

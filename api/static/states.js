@@ -8,6 +8,7 @@ const WORDS = {
   running: "Working",
   done: "Done",
   failed: "Failed",
+  cancelled: "Cancelled",
 };
 
 const STAGES = {
@@ -21,8 +22,17 @@ export function isUnfinished(job) {
   return job.state === "queued" || job.state === "running";
 }
 
-export function stateWords(state) {
-  return WORDS[state] ?? state;
+/** Whether it makes sense to try a job again. */
+export function endedEarly(job) {
+  return job.state === "failed" || job.state === "cancelled";
+}
+
+const PICTURES_MS = 180_000; // a job that is done so long without thumbnails gets none
+
+/** Whether thumbnails or a preview of a job that is done may still come. */
+export function awaitsPictures(job) {
+  const incomplete = job.links.thumbnail === null || job.playable === null;
+  return job.state === "done" && incomplete && Date.now() - Date.parse(job.finished_at) < PICTURES_MS;
 }
 
 export function stageWords(stage) {
@@ -30,5 +40,5 @@ export function stageWords(stage) {
 }
 
 export function stateLabel(state) {
-  return element("span", { class: "state", "data-state": state }, stateWords(state));
+  return element("span", { class: "state", "data-state": state }, WORDS[state] ?? state);
 }

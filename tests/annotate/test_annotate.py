@@ -17,7 +17,8 @@ from storage import jobs
 from storage.database import Database, migrate
 from storage.errors import Conflict, CorruptMedia, ModelContractError, PathNotFound
 from storage.exports import CSV_COLUMNS
-from storage.records import Detector, JobOptions, JobState
+from storage.labels import EXPRESSIONS
+from storage.records import Detector, JobOptions, JobState, Scores
 from storage.settings import Settings
 from tests.storage.made_jobs import fail
 from tests.vision.made_media import Recipe, moving_pictures, write_video
@@ -40,8 +41,16 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def run(*paths: Path, out: Path, options: JobOptions = FEW, settings: Settings = SETTINGS):
-    return annotate(list(paths), out, options=options, settings=settings, show=lambda now: None)
+def run(
+    *paths: Path,
+    out: Path,
+    options: JobOptions = FEW,
+    settings: Settings = SETTINGS,
+    scores: Scores = Scores.RAW,
+):
+    return annotate(
+        list(paths), out, options=options, settings=settings, show=lambda now: None, scores=scores
+    )
 
 
 def rows(file: Path) -> list[dict[str, str]]:
@@ -92,7 +101,7 @@ def test_the_json_says_where_the_numbers_come_from(annotated: Path, clip: Path) 
     assert facts["size_bytes"] == clip.stat().st_size
     assert facts["media"]["frame_count"] == facts["counts"]["frames"] == 40
     assert (facts["media"]["width"], facts["media"]["height"]) == (176, 144)
-    assert facts["options"] == {"detector": "mtcnn", "sample_fps": None}
+    assert facts["options"] == {"detector": "mtcnn", "sample_fps": None, "detect_every": 8}
     assert len(facts["model_sha256"]) == len(facts["sha256"]) == 64
     assert {"affectline", "engine", "av", "onnxruntime"} <= set(facts["versions"])
 
@@ -137,6 +146,29 @@ def test_a_second_call_does_not_look_again(clip: Path, out: Path) -> None:
 
     assert [item.state for item in items] == ["done"]
     assert all_files(out) == before
+
+
+def test_other_scores_are_written_without_looking_again(clip: Path, out: Path) -> None:
+    run(clip, out=out)
+    raw = rows(out / "talk.csv")
+    assert json.loads((out / "talk.json").read_text())["scores"] == "raw"
+    broken = SETTINGS.model_copy(update={"analyser_memory_bytes": 1})
+
+    run(clip, out=out, settings=broken, scores=Scores.SMOOTHED)
+
+    smoothed = rows(out / "talk.csv")
+    assert json.loads((out / "talk.json").read_text())["scores"] == "smoothed"
+    unlike = {
+        name
+        for old, new in zip(raw, smoothed, strict=True)
+        for name in old
+        if old[name] != new[name]
+    }
+    assert {"happy", "sad", "confidence"} <= unlike <= {*EXPRESSIONS, "emotion", "confidence"}
+    sums = {
+        round(sum(float(row[name]) for name in EXPRESSIONS), 4) for row in smoothed if row["face"]
+    }
+    assert sums == {1.0}
 
 
 def test_other_options_look_again(clip: Path, out: Path) -> None:
@@ -236,7 +268,7 @@ def test_a_bad_file_given_twice_is_one_job(tmp_path: Path, out: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'affectline.sqlite'}")
     migrate(database)
     inputs = find_inputs([file, file], folder=out)
-    session = _Session(inputs, out, FEW, database, SETTINGS)
+    session = _Session(inputs, out, FEW, Scores.RAW, database, SETTINGS)
 
     session._take_in(0)
     fail(database, CorruptMedia())

@@ -1,11 +1,10 @@
 """Jobs as the workers would leave them, made through the same storage functions with a made-up timeline."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from storage.blobs import Blobs
 from storage.claims import Capabilities, Claim, claim_next
-from storage.commits import commit_job, commit_plan, commit_segment
+from storage.commits import commit_identities, commit_job, commit_plan, commit_segment
 from storage.database import Database
 from storage.errors import CorruptMedia
 from storage.failures import report_failure
@@ -20,7 +19,8 @@ from storage.records import (
     SegmentObservations,
     SegmentSlice,
 )
-from storage.timelines import set_tracks
+from storage.timelines import iterate_pages
+from worker.finalise import Walk
 
 ABLE = Capabilities(model_hash="0" * 64, engine_version="test")
 FRAME_US = 40_000
@@ -126,38 +126,15 @@ def finish_job(database: Database, blobs: Blobs, made: MadeUp | None = None) -> 
 
 
 def end_job(database: Database, made: MadeUp | None = None) -> None:
-    """Finalise the next job that waits for it."""
+    """Finalise the next job that waits for it; without tracks nothing of it is summed up either."""
     made = made or MadeUp()
     claim = _claim(database)
-    numbered = [
-        (frame, face, face)
-        for frame in range(made.frame_count)
-        for face in range(made.faces_of_frame[frame % len(made.faces_of_frame)])
-    ]
+    walk = Walk()
     if made.tracked:
-        set_tracks(database, claim.job, numbered)
-    commit_job(database, claim, summary=made_summary(made))
-
-
-def made_summary(made: MadeUp) -> dict[str, Any]:
-    """Sum a made-up job up as worker.finalise would."""
-    counts = [made.faces_of_frame[n % len(made.faces_of_frame)] for n in range(made.frame_count)]
-    faces = [
-        made_face(frame, face) for frame in range(made.frame_count) for face in range(counts[frame])
-    ]
-    tops = [EXPRESSIONS[(face.frame + face.face) % len(EXPRESSIONS)] for face in faces]
-    several = len(faces) or 1
-    return {
-        "frames": made.frame_count,
-        "frames_with_face": sum(count > 0 for count in counts),
-        "faces": len(faces),
-        "tracks": max(counts),
-        "share": {name: round(tops.count(name) / several, 4) for name in EXPRESSIONS},
-        "mean": {
-            name: round(sum(getattr(face, name) for face in faces) / several / 10_000, 4)
-            for name in EXPRESSIONS
-        },
-    }
+        for page in iterate_pages(database, claim.job):
+            commit_identities(database, claim, walk.through(page))
+        commit_identities(database, claim, walk.end())
+    commit_job(database, claim, summary=walk.summary())
 
 
 def fail_job(database: Database, blobs: Blobs) -> JobView:

@@ -16,8 +16,21 @@ V1 = [
     ("POST", "/v1/sample-jobs"),
     ("GET", f"/v1/jobs/{'0' * 32}"),
     ("DELETE", f"/v1/jobs/{'0' * 32}"),
+    ("POST", f"/v1/jobs/{'0' * 32}/cancel"),
+    ("POST", f"/v1/jobs/{'0' * 32}/retry"),
     ("GET", f"/v1/jobs/{'0' * 32}/timeline"),
     ("GET", f"/v1/jobs/{'0' * 32}/timeline.csv"),
+    ("GET", f"/v1/jobs/{'0' * 32}/summary"),
+    ("GET", f"/v1/jobs/{'0' * 32}/plot"),
+    ("GET", f"/v1/jobs/{'0' * 32}/tracks"),
+    ("PATCH", f"/v1/jobs/{'0' * 32}/tracks/0"),
+    ("GET", f"/v1/jobs/{'0' * 32}/media"),
+    ("GET", f"/v1/jobs/{'0' * 32}/preview"),
+    ("GET", f"/v1/jobs/{'0' * 32}/thumbnail.jpg"),
+    ("GET", f"/v1/jobs/{'0' * 32}/tracks/0/thumbnail.jpg"),
+    ("POST", "/v1/live"),
+    ("POST", f"/v1/live/{'0' * 32}/frames"),
+    ("DELETE", f"/v1/live/{'0' * 32}"),
 ]
 
 
@@ -32,7 +45,7 @@ def test_the_list_here_names_every_v1_route(client: FlaskClient) -> None:
     described = client.get("/openapi.json").get_json()["paths"]
 
     v1 = {
-        (method.upper(), path.replace("{id}", "0" * 32))
+        (method.upper(), path.replace("{id}", "0" * 32).replace("{track}", "0"))
         for path, item in described.items()
         if path.startswith("/v1")
         for method in item

@@ -56,11 +56,13 @@ def test_the_body_becomes_a_queued_job(client: FlaskClient, blobs: Blobs, hints:
 
 
 def test_a_form_becomes_the_same_job(client: FlaskClient, blobs: Blobs) -> None:
-    job = client.post("/v1/jobs", data=form(detector="haar", sample_fps="2.5")).get_json()
+    job = client.post(
+        "/v1/jobs", data=form(detector="haar", sample_fps="2.5", detect_every="4")
+    ).get_json()
 
     assert (job["filename"], job["size_bytes"]) == ("face.png", len(PNG))
     assert job["sha256"] == hashlib.sha256(PNG).hexdigest()
-    assert job["options"] == {"detector": "haar", "sample_fps": 2.5}
+    assert job["options"] == {"detector": "haar", "sample_fps": 2.5, "detect_every": 4}
     assert (blobs.folder / job["id"] / "media").read_bytes() == PNG
 
 

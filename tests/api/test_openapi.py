@@ -1,6 +1,7 @@
 """The OpenAPI document: valid, complete, and kept by the replies."""
 
 import io
+import re
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from storage.blobs import Blobs
 from storage.database import Database
 from tests.api.made_jobs import fail_job, finish_job, plan_job, queue_job
 
-UNDESCRIBED = {"/", "/problems", "/openapi.json", "/static/<path:filename>"}
+UNDESCRIBED = {"/", "/problems", "/openapi.json", "/plotly-<version>.js", "/static/<path:filename>"}
 """Pages, and the document itself."""
 
 
@@ -46,7 +47,7 @@ def test_it_is_openapi_3_1(document: dict[str, Any]) -> None:
 
 def test_every_route_is_described_and_nothing_else(app: OpenAPI, document: dict[str, Any]) -> None:
     routes = {
-        (rule.rule.replace("<string:id>", "{id}"), method.lower())
+        (re.sub(r"<\w+:(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in app.url_map.iter_rules()
         if rule.rule not in UNDESCRIBED
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
@@ -66,7 +67,7 @@ def test_its_references_and_schemas_are_sound(document: dict[str, Any]) -> None:
     assert len(set(names)) == len(names)
     for path, _, operation in operations(document):
         parameters = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}
-        assert ("{id}" in path) == (parameters == {"id"})
+        assert parameters == set(re.findall(r"{(\w+)}", path))
 
 
 def test_every_failure_is_described_as_a_problem(document: dict[str, Any]) -> None:
@@ -82,7 +83,7 @@ def test_both_ways_of_uploading_are_described(document: dict[str, Any]) -> None:
 
     assert body.keys() == {"multipart/form-data", "application/octet-stream"}
     form = body["multipart/form-data"]["schema"]
-    assert form["properties"].keys() == {"file", "detector", "sample_fps"}
+    assert form["properties"].keys() == {"file", "detector", "sample_fps", "detect_every"}
     assert form["properties"]["detector"]["enum"] == ["mtcnn", "haar"]
 
 
@@ -92,7 +93,7 @@ def test_replies_keep_what_the_document_promises(
     done = finish_job(database, blobs)
     fail_job(database, blobs)
     plan_job(database, blobs)
-    queue_job(database, blobs)
+    queued = queue_job(database, blobs)
     png = io.BytesIO(b"\x89PNG\r\n\x1a\n")
 
     replies = {
@@ -102,6 +103,16 @@ def test_replies_keep_what_the_document_promises(
         ("/v1/jobs/{id}", "get", "200"): client.get(f"/v1/jobs/{done.id}"),
         ("/v1/jobs/{id}", "get", "404"): client.get("/v1/jobs/x"),
         ("/v1/jobs/{id}/timeline", "get", "200"): client.get(f"/v1/jobs/{done.id}/timeline"),
+        ("/v1/jobs/{id}/tracks", "get", "200"): client.get(f"/v1/jobs/{done.id}/tracks"),
+        ("/v1/jobs/{id}/tracks", "get", "409"): client.get(f"/v1/jobs/{queued.id}/tracks"),
+        ("/v1/jobs/{id}/tracks/{track}", "patch", "200"): client.patch(
+            f"/v1/jobs/{done.id}/tracks/0", json={"person": "Ada"}
+        ),
+        ("/v1/jobs/{id}/tracks/{track}", "patch", "404"): client.patch(
+            f"/v1/jobs/{done.id}/tracks/99", json={"person": "Ada"}
+        ),
+        ("/v1/jobs/{id}/summary", "get", "200"): client.get(f"/v1/jobs/{done.id}/summary"),
+        ("/v1/jobs/{id}/plot", "get", "200"): client.get(f"/v1/jobs/{done.id}/plot"),
         ("/healthz", "get", "200"): client.get("/healthz"),
         ("/readyz", "get", "200"): client.get("/readyz"),
     }

@@ -11,6 +11,7 @@ from storage.exports import csv_lines
 from storage.failures import report_failure
 from storage.jobs import JobView, begin_delete, finish_delete
 from storage.labels import EXPRESSIONS
+from storage.records import Scores
 from storage.timelines import iterate_frames, read_frames
 from tests.api.made_jobs import (
     ABLE,
@@ -56,10 +57,16 @@ def test_a_face_is_told_in_full(client: FlaskClient, database: Database, blobs: 
         "detection_score": 0.9912,
         "quality": 0.75,
         "probabilities": scores,
+        "smoothed": page["frames"][2]["faces"][1]["smoothed"],
         "emotion": "happy",
         "confidence": 0.88,
+        "uncertain": False,
+        "poor": False,
     }
     assert page["frames"][2]["faces"][0]["quality"] is None
+    smoothed = page["frames"][2]["faces"][1]["smoothed"]
+    assert smoothed.keys() == scores.keys() and smoothed != scores
+    assert sum(round(value * 10_000) for value in smoothed.values()) == 10_000
 
 
 @pytest.mark.parametrize("limit", [1, 4, 5, 6, 12, 13])
@@ -102,7 +109,8 @@ def test_a_running_job_is_readable_from_its_first_piece_on_with_the_same_cursor(
     assert (again["frames"], again["next"]) == ([], first["next"])
     assert (frame_numbers(second), second["complete_through_s"]) == ([5, 6, 7, 8, 9], 0.36)
     assert (second["done"], second["next"]) == (False, "9")
-    assert first["frames"][1]["faces"][0]["track"] is None
+    face = first["frames"][1]["faces"][0]
+    assert face["track"] is None and face["smoothed"] is None
 
 
 def test_a_page_of_a_job_that_is_deleted_meanwhile_is_not_given_out(
@@ -168,6 +176,23 @@ def test_the_csv_is_the_exported_timeline_byte_by_byte(
     assert reply.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert reply.data == "".join(csv_lines(iterate_frames(database, job.job))).encode()
     assert reply.data.count(b"\n") == 1 + 4 + 4 + 8  # header, no face, one face, two faces
+
+
+def test_the_csv_has_the_scores_that_are_asked_for(
+    client: FlaskClient, database: Database, blobs: Blobs
+) -> None:
+    job = finish_job(database, blobs)
+    address = f"/v1/jobs/{job.id}/timeline.csv"
+
+    plain, raw, smoothed = (
+        client.get(address + query).text for query in ("", "?scores=raw", "?scores=smoothed")
+    )
+
+    frames = list(iterate_frames(database, job.job))
+    assert plain == raw == "".join(csv_lines(frames))
+    assert smoothed == "".join(csv_lines(frames, scores=Scores.SMOOTHED)) != raw
+    refused = client.get(f"{address}?scores=cooked")
+    assert "option scores" in problem_of(refused, status=400, code="invalid_option")["detail"]
 
 
 @pytest.mark.parametrize("make", [queue_job, plan_job], ids=["queued", "running"])

@@ -1,18 +1,21 @@
-"""A real browser before a real server; the workers' part is played by the test."""
+"""A real browser before a real server; the workers' part is played by the test, or by real ones."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Page, Response, expect, sync_playwright
 
 from storage.blobs import Blobs
 from storage.database import Database, migrate
 from storage.jobs import list_jobs
 from storage.settings import Settings
 from tests.api.serving import serving
+from tests.browser.pictures import camera_film
+from tests.end_to_end.running import RunningSystem, running_system
 from worker.removal import remove_job
 
 EXECUTABLE = "/usr/bin/chromium"  # Debian's package
@@ -25,7 +28,9 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--disable-dev-shm-usage",
+    "--autoplay-policy=no-user-gesture-required",
 ]
+CAMERA_FLAGS = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 PATIENCE_MS = 20_000
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -41,12 +46,50 @@ class Installation:
     blobs: Blobs
 
 
+@dataclass
+class Watch:
+    """What went wrong on a page while a test looked at it."""
+
+    broken: list[str] = field(
+        default_factory=list
+    )  #: scripts that failed, policies that were violated
+    elsewhere: list[str] = field(default_factory=list)  #: requests to other hosts
+    refused: list[str] = field(default_factory=list)  #: what the server refused: "404 /v1/…"
+
+    def over(self, page: Page, address: str) -> None:
+        """Watch a page of the installation at this address."""
+        page.on("pageerror", lambda error: self.broken.append(str(error)))
+        page.on("dialog", lambda dialog: self.broken.append(f"a dialog: {dialog.message}"))
+        page.on("console", lambda said: self._hear(said.type, said.text))
+        own = (address, "blob:", "data:")
+        page.on(
+            "request", lambda a: None if a.url.startswith(own) else self.elsewhere.append(a.url)
+        )
+        page.on("response", lambda reply: self._see(reply, address))
+
+    def _hear(self, kind: str, text: str) -> None:
+        # what the server refused is heard of in `refused` too, with its address
+        if kind == "error" and not text.startswith("Failed to load resource"):
+            self.broken.append(text)
+
+    def _see(self, reply: Response, address: str) -> None:
+        if reply.status >= 400:
+            self.refused.append(f"{reply.status} {reply.url.removeprefix(address)}")
+
+
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the browser's camera sees: a talking head, over and over."""
+    return camera_film(tmp_path_factory.mktemp("camera") / "head.mjpeg")
+
+
+@pytest.fixture(scope="session")
+def browser(film: Path) -> Iterator[Browser]:
     """Chromium; without it the test is skipped on a laptop and fails in CI."""
+    flags = [*FLAGS, *CAMERA_FLAGS, f"--use-file-for-fake-video-capture={film}"]
     with sync_playwright() as playwright:
         try:
-            browser = playwright.chromium.launch(executable_path=EXECUTABLE, args=FLAGS)
+            browser = playwright.chromium.launch(executable_path=EXECUTABLE, args=flags)
         except Error as error:
             if os.environ.get("CI"):
                 raise
@@ -84,29 +127,35 @@ def installation(shared_installation: Installation) -> Installation:
     return shared_installation
 
 
-@pytest.fixture
-def page(browser: Browser, installation: Installation) -> Iterator[Page]:
-    """The page, just opened; nothing may break on it, ask another host or be refused by its own policy."""
-    context = browser.new_context(viewport={"width": 1000, "height": 900}, accept_downloads=True)
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    """The whole system, with a real worker."""
+    with running_system(tmp_path_factory.mktemp("system")) as running:
+        yield running
+
+
+@contextmanager
+def looking(browser: Browser, address: str, watch: Watch) -> Iterator[Page]:
+    """A page of its own, under watch, not opened yet."""
+    context = browser.new_context(viewport={"width": 1100, "height": 1000}, accept_downloads=True)
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
-    broken: list[str] = []
-    elsewhere: list[str] = []
-    page.on("pageerror", lambda error: broken.append(str(error)))
-    page.on("dialog", lambda dialog: broken.append(f"a dialog: {dialog.message}"))
-    page.on(
-        "console",
-        lambda said: broken.append(said.text) if "Content Security Policy" in said.text else None,
-    )
-    own = (installation.address, "blob:", "data:")
-    page.on(
-        "request",
-        lambda asked: None if asked.url.startswith(own) else elsewhere.append(asked.url),
-    )
-    page.goto(installation.address)
-
+    watch.over(page, address)
     yield page
-
     context.close()
-    assert broken == []
-    assert elsewhere == []
+
+
+@pytest.fixture
+def watch() -> Iterator[Watch]:
+    """Nothing may break on a page, ask another host, be refused by its own policy or, unless expected, by the server."""
+    watch = Watch()
+    yield watch
+    assert watch == Watch()
+
+
+@pytest.fixture
+def page(browser: Browser, installation: Installation, watch: Watch) -> Iterator[Page]:
+    """The page of an installation without workers, just opened."""
+    with looking(browser, installation.address, watch) as page:
+        page.goto(installation.address)
+        yield page

@@ -87,3 +87,59 @@ def test_only_folders_of_jobs_are_listed_by_their_age(tmp_path: Path) -> None:
 
     assert blobs.list_older(-60) == [job_id]
     assert blobs.list_older(60) == []
+
+
+def made_job(blobs: Blobs) -> str:
+    job_id = "0" * 32
+    blobs.create(job_id)[1].close()
+    return job_id
+
+
+def test_what_is_made_of_a_medium_is_seen_when_it_is_whole(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    job_id = made_job(blobs)
+
+    with blobs.creating_beside(job_id, "preview.mp4") as file:
+        file.write(b"half")
+        assert not blobs.exists_beside(job_id, "preview.mp4")
+        with pytest.raises(PathNotFound):
+            blobs.open_beside(job_id, "preview.mp4")
+
+    assert blobs.exists_beside(job_id, "preview.mp4")
+    assert read(blobs, f"blob:{job_id}/preview.mp4") == b"half"
+
+
+def test_what_could_not_be_made_leaves_no_trace(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    job_id = made_job(blobs)
+
+    with pytest.raises(ZeroDivisionError), blobs.creating_beside(job_id, "preview.mp4"):
+        1 / 0  # noqa: B018
+
+    assert [file.name for file in (tmp_path / job_id).iterdir()] == ["media"]
+
+
+def test_two_workers_may_make_the_same_file(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    job_id = made_job(blobs)
+
+    with (
+        blobs.creating_beside(job_id, "a.jpg") as one,
+        blobs.creating_beside(job_id, "a.jpg") as two,
+    ):
+        one.write(b"same")
+        two.write(b"same")
+
+    assert sorted(file.name for file in (tmp_path / job_id).iterdir()) == ["a.jpg", "media"]
+
+
+def test_nothing_is_made_for_a_job_that_is_deleted_meanwhile(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    job_id = made_job(blobs)
+
+    with pytest.raises(PathNotFound, match="deleted"), blobs.creating_beside(job_id, "a.jpg"):
+        blobs.delete(job_id)
+    with pytest.raises(PathNotFound, match="deleted"), blobs.creating_beside(job_id, "a.jpg"):
+        pass
+
+    assert list(tmp_path.iterdir()) == []

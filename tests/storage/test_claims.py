@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 
 from storage import claims, commits, failures, jobs, timelines
 from storage.claims import Capabilities, Claim
+from storage.commits import Identities
 from storage.database import Database
 from storage.errors import (
     AnalyserDied,
@@ -22,10 +23,12 @@ from storage.errors import (
     PlanMismatch,
 )
 from storage.failures import MAX_FAILURES, MAX_LOSSES
+from storage.plots import RollupRow
 from storage.records import JobOptions, JobState, SegmentKind
-from storage.tables import frames, observations, segments, tracks
+from storage.tables import frames, observations, rollups, segments, tracks
 from storage.tables import jobs as job_table
-from storage.timelines import TrackRow
+from storage.timelines import FaceIdentity
+from storage.tracks import TrackRow, read_tracks
 from tests.storage.forks import run_at_once
 from tests.storage.made_jobs import (
     ABLE,
@@ -42,14 +45,18 @@ from tests.storage.made_jobs import (
     take,
 )
 
-A_TRACK = TrackRow(0, 0, 2, 0, 80_000, 3)
+A_TRACK = TrackRow(0, 0, 1, 0, 40_000, 2, best_frame=1, best_face=0, summary={"faces": 2})
+A_SECOND = RollupRow(0, -1, 3, 2, 0, 0, 20, *[100] * 7)
+FOUND = Identities(
+    faces=[FaceIdentity(0, 0, 0, (10_000, 0, 0, 0, 0, 0, 0))], tracks=[A_TRACK], rollups=[A_SECOND]
+)
 
 
 def row_count(database: Database) -> int:
     with database.reading() as connection:
         return sum(
             connection.execute(select(func.count()).select_from(table)).scalar_one()
-            for table in (frames, observations, tracks)
+            for table in (frames, observations, rollups, tracks)
         )
 
 
@@ -439,16 +446,52 @@ class TestCommitting:
         assert outcomes == ["committed", "refused"]
         assert states(database, claim.job) == ["done", "done", "ready", "waiting"]
 
-    def test_the_end_of_a_job_keeps_summary_and_tracks(self, database: Database) -> None:
+    def test_the_end_of_a_job_keeps_summary_and_identities(self, database: Database) -> None:
         job_id = planned_job(database, 3)
         commit(database, take(database))
         claim = take(database)
 
-        commits.commit_job(database, claim, summary={"frames": 3}, tracks=[A_TRACK])
+        commits.begin_finalise(database, claim)
+        commits.commit_identities(database, claim, FOUND)
+        commits.commit_job(database, claim, summary={"frames": 3})
 
         view = jobs.get_job(database, job_id)
         assert (view.state, view.percent, view.summary) == (JobState.DONE, 100, {"frames": 3})
-        assert timelines.read_tracks(database, claim.job) == [A_TRACK]
+        assert [track.row for track in read_tracks(database, claim.job)] == [A_TRACK]
+        first, *_ = timelines.read_frames(database, claim.job)
+        assert (first.faces[0].track, first.faces[0].smoothed) == (0, FOUND.faces[0].smoothed)
+
+    def test_a_finalise_that_begins_again_finds_nothing_of_the_one_before(
+        self, database: Database
+    ) -> None:
+        planned_job(database, 3)
+        commit(database, take(database))
+        claim = take(database)
+        before = row_count(database)
+
+        for _ in range(2):
+            commits.begin_finalise(database, claim)
+            assert row_count(database) == before
+            commits.commit_identities(database, claim, FOUND)
+
+        assert row_count(database) == before + 2
+
+    def test_a_finalise_that_lost_its_lease_writes_nothing(self, database: Database) -> None:
+        planned_job(database, 3)
+        commit(database, take(database))
+        stale = take(database)
+        expire_leases(database)
+        failures.free_expired_leases(database)
+        current = take(database)
+        commits.commit_identities(database, current, FOUND)
+        before = row_count(database)
+
+        with pytest.raises(LeaseLost):
+            commits.begin_finalise(database, stale)
+        with pytest.raises(LeaseLost):
+            commits.commit_identities(database, stale, FOUND)
+
+        assert row_count(database) == before
 
 
 class TestDeleting:
@@ -469,7 +512,9 @@ class TestDeleting:
         jobs.finish_delete(database, jobs.begin_delete(database, job_id))
 
         with pytest.raises(LeaseLost):
-            commits.commit_job(database, claim, summary={}, tracks=[A_TRACK])
+            commits.commit_identities(database, claim, FOUND)
+        with pytest.raises(LeaseLost):
+            commits.commit_job(database, claim, summary={})
 
         assert row_count(database) == 0
 
@@ -549,10 +594,12 @@ class TestCounting:
 
         assert claims.count_ready(database) == 2
 
-    def test_a_finished_job_is_no_open_work(self, database: Database) -> None:
+    def test_a_finished_job_is_open_work_until_it_is_illustrated(self, database: Database) -> None:
         finish_job(database, 2)
+        before = claims.count_ready(database)
+        commits.commit_illustrations(database, take(database))
 
-        assert claims.count_ready(database) == 0
+        assert (before, claims.count_ready(database)) == (1, 0)
 
 
 def test_rows_are_kept_exactly_as_seen(database: Database) -> None:
@@ -563,7 +610,7 @@ def test_rows_are_kept_exactly_as_seen(database: Database) -> None:
     commits.commit_segment(database, claim, seen)
 
     found = timelines.read_frames(database, claim.job)
-    assert [(f.frame, f.time_us, len(f.faces)) for f in found] == list(seen.frames)
+    assert [(f.frame, f.time_us, len(f.faces), f.cut) for f in found] == list(seen.frames)
     assert [face.row for frame in found for face in frame.faces] == list(seen.faces)
 
 

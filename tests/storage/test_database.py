@@ -40,8 +40,8 @@ def test_a_transaction_left_by_an_error_leaves_nothing(database: Database) -> No
 
 @pytest.mark.parametrize(
     "url",
-    ["mysql://localhost/affectline", "postgresql://localhost/affectline", "nonsense", ""],
-    ids=["another database", "another driver", "no URL", "empty"],
+    ["mysql://localhost/affectline", "postgresql://localhost/x", "nonsense", "", "sqlite://"],
+    ids=["another database", "another driver", "no URL", "empty", "in memory"],
 )
 def test_other_urls_are_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match="database URL"):

@@ -13,6 +13,8 @@ from sqlalchemy.exc import DBAPIError
 
 from storage.database import MIGRATIONS, Database, migrate
 from storage.tables import metadata
+from storage.timelines import read_frames
+from storage.tracks import read_tracks
 from tests.storage.forks import run_at_once
 
 
@@ -51,7 +53,7 @@ def _sqlite_definition(database: Database, table: str) -> str:
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("table", ["frames", "observations", "tracks"])
+@pytest.mark.parametrize("table", ["frames", "observations", "tracks", "rollups"])
 def test_sqlite_keeps_the_wide_rows_without_rowid(database: Database, table: str) -> None:
     definition = _sqlite_definition(database, table)
 
@@ -79,6 +81,31 @@ def test_downgrade_removes_everything_and_upgrade_brings_it_back(fresh_database:
     assert left <= {"alembic_version", "sqlite_sequence"}
     with fresh_database.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_a_job_of_the_first_version_is_kept(database_url: str) -> None:
+    database = Database(database_url)
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database.writing() as connection:
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, "0001")
+        connection.exec_driver_sql("INSERT INTO frames VALUES (1, 5, 200000, 2)")
+        for face, track in enumerate((4, 7)):
+            scores = "0, 0, 0, 10000, 0, 0, 0"
+            connection.exec_driver_sql(
+                f"INSERT INTO observations VALUES (1, 5, {face}, {track}, 9, 8, 7, 6, 9900, NULL, {scores})"
+            )
+        connection.exec_driver_sql("INSERT INTO tracks VALUES (1, 7, 5, 5, 200000, 200000, 1)")
+
+    migrate(database)
+
+    (kept,) = read_tracks(database, 1)
+    assert (kept.row.track, kept.row.best_frame, kept.row.best_face) == (7, 5, 1)
+    assert (kept.row.summary, kept.person, kept.best_xywh) == (None, None, (9, 8, 7, 6))
+    (frame,) = read_frames(database, 1)
+    assert (frame.cut, len(frame.faces), frame.faces[0].smoothed) == (False, 2, None)
+    database.close()
 
 
 def test_migrating_again_changes_nothing(database: Database) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from storage.errors import AffectlineError, InvalidOption, UnknownOption, error_from_code
 from storage.records import (
+    MAX_DETECT_EVERY,
     MAX_SAMPLE_FPS,
     Detector,
     JobOptions,
@@ -23,7 +24,9 @@ ticks = st.integers(-(2**62), 2**62)
 
 
 def test_no_options_means_the_defaults() -> None:
-    assert JobOptions.parse({}) == JobOptions(detector=Detector.MTCNN, sample_fps=None)
+    assert JobOptions.parse({}) == JobOptions(
+        detector=Detector.MTCNN, sample_fps=None, detect_every=8
+    )
 
 
 @pytest.mark.parametrize(
@@ -34,6 +37,17 @@ def test_sample_fps_is_read_from_text_and_numbers(
     given_value: object, expected: float | None
 ) -> None:
     assert JobOptions.parse({"sample_fps": given_value}).sample_fps == expected
+
+
+@pytest.mark.parametrize("given_value", [4, "4"])
+def test_detect_every_is_read_from_text_and_numbers(given_value: object) -> None:
+    assert JobOptions.parse({"detect_every": given_value}).detect_every == 4
+
+
+@pytest.mark.parametrize("value", ["0", "65", "2.5", "-1", "+8", "often", True, [8]], ids=repr)
+def test_a_wrong_detect_every_is_refused_by_name(value: object) -> None:
+    with pytest.raises(InvalidOption, match=r"option detect_every is .* whole number, 1 to 64"):
+        JobOptions.parse({"detect_every": value})
 
 
 @pytest.mark.parametrize(
@@ -51,7 +65,9 @@ def test_an_unknown_detector_is_refused_with_the_known_ones(value: object) -> No
 
 
 def test_an_unknown_option_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UnknownOption, match="'fps'; expected one of: detector, sample_fps"):
+    with pytest.raises(
+        UnknownOption, match="'fps'; expected one of: detector, sample_fps, detect_every"
+    ):
         JobOptions.parse({"fps": 5})
 
 
@@ -60,6 +76,7 @@ def test_an_unknown_option_is_refused_with_the_known_ones() -> None:
         JobOptions,
         detector=st.sampled_from(Detector),
         sample_fps=st.none() | st.floats(0, MAX_SAMPLE_FPS, exclude_min=True),
+        detect_every=st.integers(1, MAX_DETECT_EVERY),
     )
 )
 def test_options_survive_json(options: JobOptions) -> None:
@@ -86,6 +103,8 @@ def test_ten_minutes_of_ntsc_do_not_drift() -> None:
         pts=st.lists(ticks).map(tuple),
         look=st.lists(st.integers(0, 10**9)).map(tuple),
         entries=st.lists(ticks).map(tuple),
+        opening_pts=st.none() | ticks,
+        closing_pts=st.none() | ticks,
     )
 )
 def test_a_slice_survives_being_packed(piece: SegmentSlice) -> None:

@@ -24,6 +24,7 @@ VALUES: dict[str, tuple[str, object]] = {
     "analyser_patience_s": ("3", 3.0),
     "analyser_limit_s": ("4", 4.0),
     "analyser_memory_bytes": ("5000", 5000),
+    "live_sessions": ("6", 6),
     "model": ("/srv/other.onnx", Path("/srv/other.onnx")),
     "sample_clip": ("/srv/clip.mp4", Path("/srv/clip.mp4")),
 }
@@ -36,6 +37,7 @@ WRONG = {
     "analyser_patience_s": "soon",
     "analyser_limit_s": "-1",
     "analyser_memory_bytes": "2 GiB",
+    "live_sessions": "-1",
 }
 
 

@@ -5,11 +5,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from storage import timelines
+from storage import commits, timelines
 from storage.database import Database
-from storage.records import FaceRow, FrameRow, SegmentObservations
+from storage.labels import EXPRESSIONS, POOR_BELOW, UNCERTAIN_BELOW
+from storage.records import FaceRow, FrameRow, Scores, SegmentObservations
 from storage.tables import frames, observations
-from storage.timelines import TimelineFace, TrackRow
+from storage.timelines import FaceIdentity, TimelineFace
 from tests.storage.made_jobs import commit, face_row, finish_job, planned_job, seen_in, take
 
 one_database_for_all_examples = settings(
@@ -18,6 +19,8 @@ one_database_for_all_examples = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 score = st.integers(0, 10_000)
+EVEN = (1429, 1429, 1429, 1429, 1428, 1428, 1428)
+RISING = (100, 200, 300, 400, 500, 600, 7900)
 coordinate = st.integers(-(2**31), 2**31 - 1)
 
 
@@ -123,7 +126,7 @@ def test_rows_are_read_back_exactly_as_they_were_written(
 ) -> None:
     """Written by COPY on PostgreSQL and by inserts on SQLite."""
     faces = [FaceRow(0, face, *box, scores[0], quality, *scores[1:]) for face in range(2)]
-    seen = SegmentObservations([FrameRow(0, time_us, 2), FrameRow(1, time_us, 0)], faces)
+    seen = SegmentObservations([FrameRow(0, time_us, 2), FrameRow(1, time_us, 0, cut=1)], faces)
 
     with database.engine.connect() as connection:
         timelines.insert_observations(connection, 9, seen)
@@ -132,28 +135,88 @@ def test_rows_are_read_back_exactly_as_they_were_written(
         connection.rollback()
 
     assert frame_rows == [(9, *row) for row in seen.frames]
-    assert face_rows == [(9, *row[:2], None, *row[2:]) for row in seen.faces]
+    assert face_rows == [(9, *row[:2], None, *row[2:], *[None] * 7) for row in seen.faces]
 
 
-def test_track_numbers_are_written_beside_the_faces(database: Database) -> None:
+def identify(database: Database, job: int, *found: FaceIdentity) -> None:
+    with database.writing() as connection:
+        timelines.write_identities(connection, job, found)
+
+
+def test_identities_are_written_beside_the_faces(database: Database) -> None:
     job = finish_job(database, 2, faces=2)
+    other = finish_job(database, 2, faces=2)
 
-    timelines.set_tracks(database, job, [(0, 0, 5), (0, 1, 6), (1, 1, 5)])
-    timelines.set_tracks(database, job, [(0, 0, 5)])
-    timelines.set_tracks(database, job, [])
+    identify(
+        database,
+        job,
+        FaceIdentity(0, 0, 5, EVEN),
+        FaceIdentity(0, 1, 6, RISING),
+        FaceIdentity(1, 1, 5, RISING),
+    )
+    identify(database, job, FaceIdentity(0, 0, 5, RISING))
+    identify(database, job)
 
     found = timelines.read_frames(database, job)
-    assert [[face.track for face in frame.faces] for frame in found] == [[5, 6], [None, 5]]
+    assert [[(face.track, face.smoothed) for face in frame.faces] for frame in found] == [
+        [(5, RISING), (6, RISING)],
+        [(None, None), (5, RISING)],
+    ]
+    assert {face.track for f in timelines.read_frames(database, other) for face in f.faces} == {
+        None
+    }
 
 
-def test_tracks_replace_those_that_stood_there(database: Database) -> None:
-    with database.writing() as connection:
-        timelines.replace_tracks(connection, 1, [TrackRow(0, 0, 1, 0, 40_000, 2)])
-        timelines.replace_tracks(connection, 2, [TrackRow(7, 0, 0, 0, 0, 1)])
-        timelines.replace_tracks(connection, 1, [TrackRow(0, 3, 9, 120_000, 360_000, 5)])
+def test_identities_of_many_faces_are_written_in_chunks(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timelines, "INSERT_CHUNK", 3)
+    job = finish_job(database, 11)
+    faces = [face.row for f in timelines.read_frames(database, job) for face in f.faces]
 
-    assert timelines.read_tracks(database, 1) == [TrackRow(0, 3, 9, 120_000, 360_000, 5)]
-    assert timelines.read_tracks(database, 2) == [TrackRow(7, 0, 0, 0, 0, 1)]
+    identify(database, job, *(FaceIdentity(row.frame, 0, row.frame, EVEN) for row in faces))
+
+    found = [face for frame in timelines.read_frames(database, job) for face in frame.faces]
+    assert [(face.row, face.track, face.smoothed) for face in found] == [
+        (row, row.frame, EVEN) for row in faces
+    ]
+
+
+def test_the_first_frame_of_a_shot_is_read_back(database: Database) -> None:
+    planned_job(database, 3)
+    claim = take(database)
+    seen = SegmentObservations([FrameRow(0, 0, 0), FrameRow(1, 40_000, 0, cut=1)], [])
+
+    commits.commit_segment(database, claim, seen)
+
+    assert [frame.cut for frame in timelines.read_frames(database, claim.job)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("quality", "poor"), [(None, False), (POOR_BELOW - 1, True), (POOR_BELOW, False)]
+)
+def test_a_face_of_low_quality_is_poor_and_weighs_little(quality: int | None, poor: bool) -> None:
+    face = TimelineFace(face_row(0, quality=quality), track=None)
+
+    assert face.poor is poor
+    assert face.weight == (1 if poor else 10)
+
+
+def test_a_face_without_a_likely_expression_is_uncertain() -> None:
+    def at(confidence: int) -> TimelineFace:
+        scores = dict.fromkeys(EXPRESSIONS, 100) | {"sad": confidence}
+        return TimelineFace(face_row(0)._replace(**scores), track=None)
+
+    assert at(UNCERTAIN_BELOW - 1).uncertain and not at(UNCERTAIN_BELOW).uncertain
+
+
+def test_smoothed_scores_are_the_raw_ones_where_nothing_is_smoothed() -> None:
+    plain = TimelineFace(face_row(0), track=None)
+    smoothed = TimelineFace(face_row(0), track=0, smoothed=EVEN)
+
+    assert plain.scored(Scores.SMOOTHED) == plain.scored(Scores.RAW) == plain.probabilities
+    assert smoothed.scored(Scores.SMOOTHED) == EVEN
+    assert smoothed.scored(Scores.RAW) == plain.probabilities
 
 
 def test_the_first_of_equally_probable_expressions_is_the_emotion() -> None:

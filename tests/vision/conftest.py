@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -51,6 +52,7 @@ def planned(
     file: Path,
     *,
     sample_fps: float | None = None,
+    detect_every: int = 1,
     segment_target_us: int = 10_000_000,
     full_decode: bool = False,
 ) -> MediaPlan:
@@ -58,7 +60,7 @@ def planned(
     with descriptor(file) as fd:
         return plan_medium(
             fd,
-            JobOptions(sample_fps=sample_fps),
+            JobOptions(sample_fps=sample_fps, detect_every=detect_every),
             segment_target_us=segment_target_us,
             full_decode=full_decode,
             progress=no_progress,
@@ -75,21 +77,26 @@ def observed(
     pipeline: Pipeline,
     *,
     sample_fps: float | None = None,
+    detect_every: int = 8,
     segment_target_us: int = 10_000_000,
 ) -> SegmentObservations:
     """Plan and analyse a file as the engine does: a plan that decoding contradicts is made again by decoding everything."""
-    plan = planned(file, sample_fps=sample_fps, segment_target_us=segment_target_us)
+    options = JobOptions(sample_fps=sample_fps, detect_every=detect_every)
+    chosen: Any = {"sample_fps": sample_fps, "detect_every": detect_every}
+    plan = planned(file, segment_target_us=segment_target_us, **chosen)
     try:
-        return analysed(file, pipeline, plan)
+        return analysed(file, pipeline, plan, options)
     except PlanMismatch:
-        return analysed(file, pipeline, planned(file, sample_fps=sample_fps, full_decode=True))
+        return analysed(file, pipeline, planned(file, full_decode=True, **chosen), options)
 
 
-def analysed(file: Path, pipeline: Pipeline, plan: MediaPlan) -> SegmentObservations:
+def analysed(
+    file: Path, pipeline: Pipeline, plan: MediaPlan, options: JobOptions
+) -> SegmentObservations:
     """All segments of a plan, their rows joined."""
     with descriptor(file) as fd:
         parts = [
-            pipeline.analyse(fd, plan.media, segment, progress=no_progress)
+            pipeline.analyse(fd, options, plan.media, segment, progress=no_progress)
             for segment in plan.segments
         ]
     return SegmentObservations(

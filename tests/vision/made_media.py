@@ -94,3 +94,11 @@ def decoded_pts(file: Path) -> list[int | None]:
     """What a plain decode from start to end gives, in its order: the truth plans are compared with."""
     with av.open(str(file)) as container:
         return [frame.pts for frame in container.decode(video=0)]
+
+
+def decoded_times(file: Path) -> list[Fraction]:
+    """When a plain decode shows each frame, in seconds on the container's clock."""
+    with av.open(str(file)) as container:
+        stream = container.streams.video[0]
+        assert stream.time_base is not None
+        return [(frame.pts or 0) * stream.time_base for frame in container.decode(stream)]

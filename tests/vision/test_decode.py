@@ -30,6 +30,8 @@ def fingerprints(file: Path, plan: MediaPlan) -> list[tuple[int, int, int]]:
     with descriptor(file) as fd:
         for segment in plan.segments:
             for frame in decode_segment(fd, plan.media, segment, progress=no_progress):
+                if frame.index not in segment.look:
+                    continue  # it opens or closes the segment
                 found.append((frame.index, frame.time_us, hash(frame.luma.tobytes())))
     return found
 
@@ -65,7 +67,7 @@ def test_matroska_is_entered_near_the_segment_and_not_at_the_start(tmp_path: Pat
         patch.setattr(Medium, "packets", counted)
         frames = list(decode_segment(fd, plan.media, plan.segments[-1], progress=no_progress))
 
-    assert len(frames) == len(plan.segments[-1].look)
+    assert len(frames) == 1 + len(plan.segments[-1].look)
     assert len(packets_read) < 60
 
 
@@ -89,7 +91,7 @@ def test_seek_that_lands_late_is_tried_a_key_packet_earlier(
         segment = plan.segments[4]
         frames = list(decode_segment(fd, plan.media, segment, progress=no_progress))
 
-    assert [frame.index for frame in frames] == list(segment.look)
+    assert [frame.index for frame in frames] == [segment.first_frame - 1, *segment.look]
     assert seeks == list(segment.entries[: late + 1])
 
 
@@ -168,3 +170,36 @@ def test_frames_can_be_kept_while_decoding_goes_on(tmp_path: Path) -> None:
             copies.append(frame.luma.copy())
 
     assert all(np.array_equal(luma, copy) for luma, copy in zip(lumas, copies, strict=True))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("sample_fps", [None, 10], ids=["every_frame", "sampled"])
+def test_segment_is_opened_and_closed_by_its_neighbours_frames(
+    name: str, sample_fps: float | None, tmp_path: Path
+) -> None:
+    file = write_video(tmp_path / name, moving_pictures(60), RECIPES[name])
+    whole = planned(file, sample_fps=sample_fps)
+    split = planned(file, sample_fps=sample_fps, detect_every=4, segment_target_us=300_000)
+    (segment,) = whole.segments
+    picture_at = {time: pixels for _, time, pixels in fingerprints(file, whole)}
+    times = list(picture_at)
+
+    with descriptor(file) as fd:
+        for piece in split.segments:
+            frames = [
+                (frame.time_us, hash(frame.luma.tobytes()))
+                for frame in decode_segment(fd, split.media, piece, progress=no_progress)
+            ]
+            first = segment.look.index(piece.look[0])
+            last = first + len(piece.look)
+            expected = times[max(0, first - 1) : last + 1]
+            assert frames == [(time, picture_at[time]) for time in expected]
+
+
+def test_segment_whose_opening_frame_does_not_come_is_reported(tmp_path: Path) -> None:
+    file = write_video(tmp_path / "video.mp4", moving_pictures(60), Recipe(options={"bf": "0"}))
+    plan = planned(file, segment_target_us=800_000)
+    changed = dataclasses.replace(plan.segments[1], opening_pts=plan.segments[1].pts[0] - 1)
+
+    with descriptor(file) as fd, pytest.raises(PlanMismatch, match="the plan expects pts"):
+        list(decode_segment(fd, plan.media, changed, progress=no_progress))

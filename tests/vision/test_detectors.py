@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from av.video.reformatter import VideoReformatter
@@ -102,6 +103,72 @@ def test_turned_picture_is_searched_upright(detector: FaceDetector, turn: int) -
     assert iou(best_box(found)[0], best_box(expected)[0]) > 0.9
 
 
+def test_search_near_a_face_finds_it_as_the_search_everywhere_does(detector: FaceDetector) -> None:
+    frame = frame_of(astronaut())
+    found = detector.detect(frame)
+    moved = FaceBoxes(found.xyxy + np.float32(12), found.scores)
+
+    near = detector.detect_near(frame, moved)
+
+    assert len(near) == len(found)
+    assert min(iou(*pair) for pair in zip(near.xyxy, found.xyxy, strict=True)) > 0.85
+
+
+def test_search_near_the_same_place_twice_finds_the_face_once(detector: FaceDetector) -> None:
+    frame = frame_of(astronaut())
+    found = detector.detect(frame)
+    best = found[np.argsort(-found.scores)[:1]]
+    twice = FaceBoxes(
+        np.concatenate([best.xyxy, best.xyxy + 3]), np.concatenate([best.scores, best.scores])
+    )
+
+    assert len(detector.detect_near(frame, twice)) == 1
+
+
+def test_search_near_a_place_without_a_face_finds_none(detector: FaceDetector) -> None:
+    frame = frame_of(astronaut())
+    corner = FaceBoxes(np.array([[380, 20, 460, 120]], np.float32), np.ones(1, np.float32))
+    beyond = FaceBoxes(np.array([[600, 600, 660, 680]], np.float32), np.ones(1, np.float32))
+
+    assert len(detector.detect_near(frame, corner)) == 0
+    assert len(detector.detect_near(frame, beyond)) == 0
+    assert len(detector.detect_near(frame, FaceBoxes.empty())) == 0
+
+
+def test_mtcnn_search_near_faces_gives_the_very_boxes_of_the_search_everywhere(
+    detectors: dict[Detector, FaceDetector],
+) -> None:
+    detector = detectors[Detector.MTCNN]
+    for head in talking_head(6):
+        found = detector.detect(frame_of(head))
+
+        assert detector.detect_near(frame_of(head), found).xyxy == pytest.approx(found.xyxy, abs=1)
+
+
+def test_mtcnn_confirms_a_face_where_it_stands_and_only_there(
+    detectors: dict[Detector, FaceDetector],
+) -> None:
+    detector = detectors[Detector.MTCNN]
+    assert isinstance(detector, MtcnnDetector)
+    face = detector.detect(frame_of(astronaut()))
+    elsewhere = np.array([[380, 20, 460, 120]], np.float32)
+    asked = FaceBoxes(np.concatenate([face.xyxy, elsewhere]), np.ones(len(face) + 1, np.float32))
+
+    seen = detector.confirm(frame_of(astronaut()), asked)
+
+    assert seen.scores[0] > 0.9 and seen.scores[-1] == 0
+    assert iou(seen.xyxy[0], face.xyxy[0]) > 0.8
+
+
+def test_mtcnn_leaves_out_faces_too_small_in_a_small_frame() -> None:
+    """A face of 16 pixels: found in a picture when asked for, but of no use where those are the frame's own."""
+    height = int(astronaut().shape[0] * 16 / 109)
+    small = np.asarray(cv2.resize(astronaut(), (height, height), interpolation=cv2.INTER_AREA))
+
+    assert len(MtcnnDetector(smallest_face=12).detect_rgb(small)) == 1
+    assert len(MtcnnDetector(smallest_face=12).detect(frame_of(small))) == 0
+
+
 def test_same_frame_gives_the_same_boxes_whatever_came_before(detector: FaceDetector) -> None:
     heads = talking_head(3)
     first = detector.detect(frame_of(heads[0]))
@@ -157,7 +224,7 @@ def test_suppression_keeps_the_best_of_each_heap() -> None:
 
 
 def test_pyramid_reaches_from_the_smallest_face_to_the_whole_picture() -> None:
-    scales = pyramid_scales(640, 360)
+    scales = pyramid_scales(smallest=20, largest=360)
 
     assert scales[0] == pytest.approx(0.6)
     assert 12 / scales[-1] < 360 < 12 / scales[-1] / 0.709**2

@@ -160,6 +160,7 @@ def test_display_matrix_turns_luma_and_colour_alike(
     assert (plan.media.rotation, plan.media.width, plan.media.height) == (rotation, *size)
     assert white_corner(frame.luma) == corner
     assert white_corner(frame.rgb(640)[:, :, 1]) == corner
+    assert white_corner(frame.rgb(64)[:, :, 1]) == corner
     assert (frame.width, frame.height) == frame.luma.shape[::-1] == size
 
 

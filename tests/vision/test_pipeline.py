@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from storage.errors import ModelContractError
-from storage.records import SCORE_UNIT, Detector, FaceRow, SegmentObservations
+from storage.records import SCORE_UNIT, Detector, FaceRow, FrameRow, JobOptions, SegmentObservations
 from tests.vision.conftest import descriptor, no_progress, observed, planned
 from tests.vision.made_media import (
     B_FRAMES,
@@ -45,7 +45,7 @@ def test_any_split_gives_identical_observations(
     in_seconds = observed(head_video, pipeline, segment_target_us=1_000_000)
     in_pieces = observed(head_video, pipeline, segment_target_us=1)
 
-    assert len(planned(head_video, segment_target_us=1).segments) == 6
+    assert len(planned(head_video, detect_every=8, segment_target_us=1).segments) == 7
     assert whole == in_seconds == in_pieces
     assert len(whole.faces) >= 40
 
@@ -65,9 +65,11 @@ def test_every_looked_at_frame_has_its_row_with_or_without_a_face(
 def test_sampled_frames_are_the_very_rows_of_the_full_run(
     head_video: Path, mtcnn_pipeline: Pipeline
 ) -> None:
-    full = observed(head_video, mtcnn_pipeline)
+    full = observed(head_video, mtcnn_pipeline, detect_every=1)
 
-    sampled = observed(head_video, mtcnn_pipeline, sample_fps=10, segment_target_us=500_000)
+    sampled = observed(
+        head_video, mtcnn_pipeline, sample_fps=10, detect_every=1, segment_target_us=500_000
+    )
 
     looked = {row.frame for row in sampled.frames}
     assert len(looked) == 23
@@ -79,7 +81,7 @@ def test_rows_are_whole_numbers_within_their_bounds(
     head_video: Path, mtcnn_pipeline: Pipeline
 ) -> None:
     for row in observed(head_video, mtcnn_pipeline, sample_fps=5).faces:
-        assert row.quality is None
+        assert row.quality is not None and 0 <= row.quality <= SCORE_UNIT
         assert all(type(value) is int for value in row if value is not None)
         assert 0 <= row.x < row.x + row.width <= 176
         assert 0 <= row.y < row.y + row.height <= 144
@@ -134,7 +136,7 @@ def test_no_face_is_lost_between_two_batches(tmp_path: Path, mtcnn_pipeline: Pip
 def test_still_picture_is_observed_as_one_frame(tmp_path: Path, mtcnn_pipeline: Pipeline) -> None:
     seen = observed(still(tmp_path, astronaut()), mtcnn_pipeline)
 
-    assert [tuple(row) for row in seen.frames] == [(0, 0, 1)]
+    assert list(seen.frames) == [FrameRow(0, 0, face_count=1, cut=0)]
     assert len(seen.faces) == 1
 
 
@@ -146,7 +148,7 @@ def test_picture_without_a_face_has_a_row_and_no_faces(
     seen = observed(still(tmp_path, blank), mtcnn_pipeline)
 
     assert seen == SegmentObservations(seen.frames, [])
-    assert [tuple(row) for row in seen.frames] == [(0, 0, 0)]
+    assert list(seen.frames) == [FrameRow(0, 0, face_count=0, cut=0)]
 
 
 def test_limited_and_full_range_videos_read_alike(tmp_path: Path, mtcnn_pipeline: Pipeline) -> None:
@@ -172,6 +174,7 @@ def test_progress_counts_the_frames_of_the_segment(
     with descriptor(head_video) as fd:
         haar_pipeline.analyse(
             fd,
+            JobOptions(sample_fps=3),
             plan.media,
             plan.segments[0],
             progress=lambda done, total: reports.append((done, total)),
@@ -189,7 +192,7 @@ def test_segment_without_frames_to_look_at_has_no_rows(
     nothing = dataclasses.replace(plan.segments[0], look=())
 
     with descriptor(head_video) as fd:
-        seen = haar_pipeline.analyse(fd, plan.media, nothing, progress=no_progress)
+        seen = haar_pipeline.analyse(fd, JobOptions(), plan.media, nothing, progress=no_progress)
 
     assert seen == SegmentObservations([], [])
 

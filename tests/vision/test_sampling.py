@@ -58,15 +58,16 @@ def test_seven_tenths_of_a_frame_per_second_are_not_their_float() -> None:
     st.floats(0.5, 60),
     st.lists(st.integers(0, 149), max_size=20),
     st.integers(1, 2000),
+    st.integers(1, 9),
 )
 def test_segments_cover_every_frame_once_and_begin_where_one_looks(
-    gaps: list[int], fps: float, key_frames: list[int], target: int
+    gaps: list[int], fps: float, key_frames: list[int], target: int, window: int
 ) -> None:
     pts = list(accumulate(gaps))
     look = looked_at([p - pts[0] for p in pts], Fraction(1, 1000), fps)
     keys = [KeyPacket(pts[k], pts[k] - 30) for k in key_frames if k < len(pts)]
 
-    segments = cut(pts, look, keys=keys, target_ticks=target)
+    segments = cut(pts, look, keys=keys, target_ticks=target, window=window)
 
     assert [p for s in segments for p in s.pts] == pts
     assert [f for s in segments for f in s.look] == look
@@ -74,14 +75,18 @@ def test_segments_cover_every_frame_once_and_begin_where_one_looks(
     for earlier, later in pairwise(segments):
         assert later.first_frame == earlier.first_frame + len(earlier.pts)
         assert later.look[0] == later.first_frame
+        assert look.index(later.first_frame) % window == 0
+        assert earlier.closing_pts == (None if window == 1 else later.pts[0])
         assert later.pts[0] - earlier.pts[0] >= target
-        assert later.entries[0] == max(k.dts for k in keys if k.pts <= later.pts[0])
+        assert later.opening_pts == pts[earlier.look[-1]]
+        assert later.entries[0] == max(k.dts for k in keys if k.pts <= later.opening_pts)
+    assert (segments[0].opening_pts, segments[-1].closing_pts) == (None, None)
 
 
 def test_segments_list_the_key_packets_before_theirs_for_stepping_back() -> None:
     keys = [KeyPacket(pts, pts - 2) for pts in (0, 10, 20, 30)]
 
-    segments = cut(range(40), range(40), keys=keys, target_ticks=10)
+    segments = cut(range(40), range(40), keys=keys, target_ticks=10, window=1)
 
     assert [s.entries for s in segments] == [(), (8, -2), (18, 8, -2), (28, 18, 8)]
 
@@ -90,14 +95,14 @@ def test_key_packet_shown_after_the_segments_first_frame_is_no_entry() -> None:
     """It is decoded before that frame is shown, but decoding from it never gives the frame."""
     keys = [KeyPacket(0, -5), KeyPacket(10, 5), KeyPacket(12, 7)]
 
-    segments = cut(range(20), range(20), keys=keys, target_ticks=10)
+    segments = cut(range(20), range(20), keys=keys, target_ticks=10, window=1)
 
     assert [s.entries for s in segments] == [(), (5, -5)]
 
 
 def test_picture_group_longer_than_the_target_is_not_cut_inside() -> None:
     segments = cut(
-        range(100), range(100), keys=[KeyPacket(0, 0), KeyPacket(70, 70)], target_ticks=9
+        range(100), range(100), keys=[KeyPacket(0, 0), KeyPacket(70, 70)], target_ticks=9, window=1
     )
 
-    assert [len(s.pts) for s in segments] == [70, 30]
+    assert [len(s.pts) for s in segments] == [71, 29]

@@ -128,11 +128,11 @@ def test_a_request_brings_the_descriptor_along() -> None:
     os.write(writing, b"the medium")
 
     with ours, theirs:
-        wire.send_request(ours, Message({"ask": "plan"}), descriptor=reading)
+        wire.send_request(ours, Message({"ask": "plan"}), descriptors=[reading])
         received = wire.receive_request(theirs)
 
     assert received is not None
-    message, descriptor = received
+    message, (descriptor,) = received
     assert message == Message({"ask": "plan"})
     assert descriptor != reading
     assert os.read(descriptor, 100) == b"the medium"

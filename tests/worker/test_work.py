@@ -13,6 +13,7 @@ from storage.errors import ModelContractError
 from storage.exports import csv_lines
 from storage.records import Detector, JobOptions, JobState, SegmentKind, SegmentSlice
 from storage.tables import segments
+from storage.tracks import read_tracks
 from tests.storage.made_jobs import counters, expire_leases, states
 from tests.vision.made_media import Recipe, moving_pictures, write_video
 from tests.worker.conftest import NewAnalyser, NewJob
@@ -46,7 +47,7 @@ def test_both_databases_end_with_the_same_timeline(
     pieces = work_to_the_end(engine, analyser)
 
     text = csv_of(engine, job_id)
-    assert pieces == 1 + 4 + 1
+    assert pieces == 1 + 3 + 1
     assert text.count("\n") >= 1 + 40
     assert ",0," in text.splitlines()[1]
     assert _texts.setdefault("talk", text) == text
@@ -65,7 +66,7 @@ def test_the_summary_counts_what_the_timeline_holds(
     assert job.summary["frames"] == len(found) == 40
     assert job.summary["faces"] == sum(len(frame.faces) for frame in found)
     assert job.summary["frames_with_face"] == sum(bool(frame.faces) for frame in found)
-    assert job.summary["tracks"] == len(timelines.read_tracks(engine.database, job.job)) == 1
+    assert job.summary["tracks"] == len(read_tracks(engine.database, job.job)) == 1
     assert sum(job.summary["share"].values()) == pytest.approx(1, abs=0.001)
     assert sum(job.summary["mean"].values()) == pytest.approx(1, abs=0.001)
 
@@ -266,7 +267,7 @@ def test_others_are_woken_for_the_segments_of_a_plan(
 
     work_next(replace(engine, wake_others=woken.append), analyser)
 
-    assert woken == [4]
+    assert woken == [3]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -283,4 +284,4 @@ def test_a_worker_whose_model_is_broken_harms_no_job(
         work_next(engine, broken)
 
     assert jobs.get_job(engine.database, job_id).state is JobState.RUNNING
-    assert claims.count_ready(engine.database) == 4
+    assert claims.count_ready(engine.database) == 3

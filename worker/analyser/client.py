@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -108,7 +108,7 @@ class Analyser:
         request = messages.plan_request(
             options, segment_target_us=segment_target_us, full_decode=full_decode
         )
-        return self._ask(request, medium, tick, messages.read_plan)
+        return self.ask(request, (medium,), tick=tick, read=messages.read_plan)
 
     def analyse(
         self,
@@ -123,14 +123,23 @@ class Analyser:
         TransientError.
         """
         request = messages.analyse_request(options, media=media, piece=piece)
-        return self._ask(request, medium, tick, messages.read_observations)
+        return self.ask(request, (medium,), tick=tick, read=messages.read_observations)
 
-    def _ask(
-        self, request: Message, medium: int, tick: Tick, read: Callable[[Message], Answer]
+    def ask(
+        self,
+        request: Message,
+        descriptors: Sequence[int],
+        *,
+        tick: Tick,
+        read: Callable[[Message], Answer],
     ) -> Answer:
+        """Send a request with open descriptors, wait for its answer and read that.
+
+        Raises the error the child answered with, AnalyserDied if it ended instead, and what its supervision raises.
+        """
         try:
             process, connection = self._start()
-            send_request(connection, request, descriptor=medium)
+            send_request(connection, request, descriptors=descriptors)
             answer = self._supervise(process, connection, tick)
             if answer.header.get("say") != "failure":
                 return read(answer)

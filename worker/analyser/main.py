@@ -11,16 +11,19 @@ import os
 import resource
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from storage.errors import AffectlineError, AnalyserDied, AnalyserOutOfMemory
 from storage.records import Detector, JobOptions, MediaInfo
-from worker.analyser import messages
+from worker.analyser import live_messages, messages, picture_messages
 from worker.analyser.wire import Message, encode, receive_request
 from worker.tether import die_with_parent
+from worker.vision.live import LiveView
 from worker.vision.pipeline import Pipeline
+from worker.vision.preview import write_still_preview, write_video_preview
 from worker.vision.probe import plan_medium
+from worker.vision.thumbnails import cut_thumbnails
 
 logger = logging.getLogger(__name__)
 
@@ -34,12 +37,28 @@ class _Desk:
         self._connection = connection
         self._model = model
         self._pipelines: dict[Detector, Pipeline] = {}
+        self._live: LiveView | None = None
 
-    def answer(self, request: Message, descriptor: int) -> Message:
+    def answer(self, request: Message, descriptors: Sequence[int]) -> Message:
+        medium = descriptors[0]
         try:
-            if request.header["ask"] == "plan":
-                return self._plan(request, descriptor)
-            return self._analyse(request, descriptor)
+            match request.header["ask"]:
+                case "plan":
+                    return self._plan(request, medium)
+                case "analyse":
+                    return self._analyse(request, medium)
+                case "thumbnails":
+                    return self._cut_thumbnails(request, medium)
+                case "preview":
+                    return self._write_preview(request, *descriptors)
+                case "begin_live":
+                    return self._begin_live()
+                case "look":
+                    return self._look(request, medium)
+                case other:
+                    raise AnalyserDied(
+                        f"the analyser was asked for {other!r}, which it does not do"
+                    )
         except AffectlineError as error:
             return messages.failure(error)
         except MemoryError as error:  # PyAV's out-of-memory error is one too
@@ -59,13 +78,45 @@ class _Desk:
         return messages.plan_answer(plan)
 
     def _analyse(self, request: Message, descriptor: int) -> Message:
-        seen = self._pipeline(JobOptions.parse(request.header["options"]).detector).analyse(
+        options = JobOptions.parse(request.header["options"])
+        seen = self._pipeline(options.detector).analyse(
             descriptor,
+            options,
             MediaInfo(**request.header["media"]),
             messages.slice_of(request),
             progress=self._reporter(),
         )
         return messages.observations_answer(seen)
+
+    def _cut_thumbnails(self, request: Message, descriptor: int) -> Message:
+        jpegs = cut_thumbnails(
+            descriptor,
+            MediaInfo(**request.header["media"]),
+            picture_messages.piece_of(request),
+            picture_messages.regions_of(request),
+            progress=self._reporter(),
+        )
+        return picture_messages.thumbnails_answer(jpegs)
+
+    def _write_preview(self, request: Message, medium: int, file: int, again: int) -> Message:
+        media = MediaInfo(**request.header["media"])
+        report = self._reporter()
+        if media.still:
+            write_still_preview(medium, file, media, progress=report)
+        else:
+            pts = picture_messages.piece_of(request).pts
+            write_video_preview(medium, file, media, pts, sound_fd=again, progress=report)
+        return picture_messages.preview_answer()
+
+    def _begin_live(self) -> Message:
+        self._live = LiveView(self._model)
+        return live_messages.begun_answer()
+
+    def _look(self, request: Message, picture: int) -> Message:
+        if self._live is None:
+            raise AnalyserDied("the analyser was asked to look before its live view had begun")
+        jpeg = os.pread(picture, os.fstat(picture).st_size, 0)
+        return live_messages.sight_answer(self._live.look(jpeg, request.header["time_us"]))
 
     def _pipeline(self, detector: Detector) -> Pipeline:
         if detector not in self._pipelines:
@@ -100,11 +151,12 @@ def main() -> None:
     with socket.socket(fileno=given.socket) as connection:
         desk = _Desk(connection, given.model)
         while (received := receive_request(connection)) is not None:
-            request, descriptor = received
+            request, descriptors = received
             try:
-                connection.sendall(encode(desk.answer(request, descriptor)))
+                connection.sendall(encode(desk.answer(request, descriptors)))
             finally:
-                os.close(descriptor)
+                for descriptor in descriptors:
+                    os.close(descriptor)
 
 
 if __name__ == "__main__":

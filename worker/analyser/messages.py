@@ -36,6 +36,8 @@ def analyse_request(options: JobOptions, *, media: MediaInfo, piece: SegmentSlic
         "media": media.as_json(),
         "first_frame": piece.first_frame,
         "entries": list(piece.entries),
+        "opening_pts": piece.opening_pts,
+        "closing_pts": piece.closing_pts,
     }
     return Message(header, {"pts": array("q", piece.pts), "look": array("q", piece.look)})
 
@@ -47,6 +49,8 @@ def slice_of(request: Message) -> SegmentSlice:
         pts=tuple(request.arrays["pts"]),
         look=tuple(request.arrays["look"]),
         entries=tuple(request.header["entries"]),
+        opening_pts=request.header["opening_pts"],
+        closing_pts=request.header["closing_pts"],
     )
 
 
@@ -78,6 +82,8 @@ def plan_answer(plan: MediaPlan) -> Message:
             "frames": len(piece.pts),
             "looks": len(piece.look),
             "entries": list(piece.entries),
+            "opening_pts": piece.opening_pts,
+            "closing_pts": piece.closing_pts,
         }
         for piece in plan.segments
     ]
@@ -102,6 +108,8 @@ def read_plan(answer: Message) -> MediaPlan:
                     pts=tuple(pts[frames_read:frames_end]),
                     look=tuple(look[looks_read:looks_end]),
                     entries=tuple(size["entries"]),
+                    opening_pts=size["opening_pts"],
+                    closing_pts=size["closing_pts"],
                 )
             )
             frames_read, looks_read = frames_end, looks_end

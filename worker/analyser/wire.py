@@ -10,7 +10,7 @@ import json
 import socket
 import struct
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +19,11 @@ MAX_MESSAGE_BYTES = 512 * 1024 * 1024
 made to send.
 """
 
+MAX_DESCRIPTORS = 3
+"""A medium, a file to write, and the medium once more: its sound is read beside its pictures."""
+
 _LENGTHS = struct.Struct("<II")
-_TYPECODES = frozenset("qi")  # int64, int32
+_TYPECODES = frozenset("qiB")  # int64, int32, bytes
 
 
 class WireError(Exception):
@@ -93,22 +96,24 @@ def _decode(text: bytes, raw: bytes) -> Message:
     return Message(header, arrays)
 
 
-def send_request(connection: socket.socket, message: Message, *, descriptor: int) -> None:
-    """Send a message together with an open file descriptor."""
+def send_request(
+    connection: socket.socket, message: Message, *, descriptors: Sequence[int]
+) -> None:
+    """Send a message together with 1 to MAX_DESCRIPTORS open file descriptors."""
     data = encode(message)
-    # The descriptor travels with the first bytes, which are never split.
-    socket.send_fds(connection, [data[: _LENGTHS.size]], [descriptor])
+    # Descriptors travel with the first bytes, which are never split.
+    socket.send_fds(connection, [data[: _LENGTHS.size]], list(descriptors))
     connection.sendall(data[_LENGTHS.size :])
 
 
-def receive_request(connection: socket.socket) -> tuple[Message, int] | None:
-    """Wait for a message with its descriptor (to be closed by the caller); None when the other end
+def receive_request(connection: socket.socket) -> tuple[Message, list[int]] | None:
+    """Wait for a message with its descriptors (to be closed by the caller); None when the other end
     is gone.
     """
-    head, descriptors, _, _ = socket.recv_fds(connection, _LENGTHS.size, 1)
+    head, descriptors, _, _ = socket.recv_fds(connection, _LENGTHS.size, MAX_DESCRIPTORS)
     if not head:
         return None
-    if len(descriptors) != 1:
+    if not descriptors:
         raise WireError("a request came without the medium's descriptor")
     decoder = Decoder()
     decoder.feed(head)
@@ -117,4 +122,4 @@ def receive_request(connection: socket.socket) -> tuple[Message, int] | None:
         if not data:
             return None
         decoder.feed(data)
-    return message, descriptors[0]
+    return message, descriptors

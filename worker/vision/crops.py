@@ -53,6 +53,11 @@ def crop_faces(luma: Luma, xyxy: Floats, spec: CropSpec, *, limited_range: bool 
     return crops
 
 
+def square_sides(xyxy: Floats, spec: CropSpec) -> Floats:
+    """Sides of the squares that crop_faces cuts, before they are rounded: (n, 4) gives (n,), pixels, at least 1."""
+    return np.maximum(np.float32(spec.scale) * (xyxy[:, 3] - xyxy[:, 1]), np.float32(1))
+
+
 def _square(box: Floats, spec: CropSpec, *, limit: int) -> tuple[int, int, int]:
     """Left, top and side of the square in whole pixels; the side is 1 to `limit`."""
     left, top, right, bottom = (float(value) for value in box)

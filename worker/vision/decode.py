@@ -5,6 +5,7 @@ from __future__ import annotations  # PyAV's Packet[...] exists for type checker
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
+from typing import NamedTuple
 
 from av.packet import Packet
 from av.video.frame import VideoFrame
@@ -26,48 +27,65 @@ def decode_segment(
     limits: MediaLimits = DEFAULT_LIMITS,
     progress: Progress,
 ) -> Iterator[Frame]:
-    """Yield the looked-at frames of a segment, in order.
+    """Yield the looked-at frames of a segment, in order, and about them those that open and close it, where it has such.
 
-    Decoding stops at the last of them. Every decoded frame up to there is checked against the plan: its pts, or only its
-    number where the plan came from a full decode. progress(done, total) counts the segment's frames and is called
-    for each picture decoded.
+    The opening frame is numbered one less than the segment's first, whatever lies between them. Decoding stops at the last
+    frame that is wanted. Every decoded frame up to there is checked against the plan: its pts, or only its number where the
+    plan came from a full decode. progress(done, total) counts the segment's frames and is called for each picture decoded.
     Raises PlanMismatch if decoding gives other frames than planned, and what open_medium raises.
     """
     scaler = VideoReformatter()
-    wanted = set(segment.look)
-    last = segment.look[-1] if segment.look else segment.first_frame - 1
-    pictures = _planned_pictures(fd, media, segment, limits=limits, progress=progress)
-    for index, picture, orientation in pictures:
-        done = index - segment.first_frame
+    wanted = {segment.first_frame - 1, *segment.look}
+    if segment.closing_pts is not None:
+        wanted.add(segment.end_frame)
+    last = max(wanted)
+    for planned in _planned_pictures(fd, media, segment, limits=limits, progress=progress):
+        index, pts, picture, orientation = planned
+        done = min(max(0, index - segment.first_frame), len(segment.pts))
         progress(done, len(segment.pts))
         if index in wanted:
-            ticks = segment.pts[done] - media.first_pts
-            yield Frame(index, microseconds(ticks, media.time_base), picture, scaler, orientation)
+            time_us = microseconds(pts - media.first_pts, media.time_base)
+            yield Frame(index, time_us, picture, scaler, orientation)
         if index >= last:
             break
     progress(len(segment.pts), len(segment.pts))
 
 
+class PlannedPicture(NamedTuple):
+    frame: int  #: its index
+    pts: int  #: what the plan says
+    picture: VideoFrame
+    orientation: Orientation
+
+
 def _planned_pictures(
     fd: int, media: MediaInfo, segment: SegmentSlice, *, limits: MediaLimits, progress: Progress
-) -> Iterator[tuple[int, VideoFrame, Orientation]]:
+) -> Iterator[PlannedPicture]:
     """Number the pictures of the segment and say how each is turned, as long as they agree with the plan."""
+    awaited = [] if segment.opening_pts is None else [segment.opening_pts]
     with _entered(fd, segment, limits) as (medium, packets):
         position = 0
         for picture in medium.decode(packets):
-            if position == len(segment.pts):
+            if position == len(segment.decoded_pts):
                 return
+            orientation = medium.orientation_of(picture)
+            expected = segment.decoded_pts[position]
             if not media.full_decode:
-                expected = segment.pts[position]
                 if position == 0 and picture.pts is not None and picture.pts < expected:
                     progress(0, len(segment.pts))  # a sign of life on the way from the key packet
+                    if picture.pts in awaited:
+                        opening = awaited.pop()
+                        yield PlannedPicture(segment.first_frame - 1, opening, picture, orientation)
                     continue
-                if picture.pts != expected:
-                    raise _mismatch(segment, position, got=f"pts {picture.pts}")
-            yield segment.first_frame + position, picture, medium.orientation_of(picture)
+                if awaited or picture.pts != expected:
+                    raise _mismatch(
+                        segment, position, [*awaited, expected][0], f"pts {picture.pts}"
+                    )
+            yield PlannedPicture(segment.first_frame + position, expected, picture, orientation)
             position += 1
-        if position < len(segment.pts):
-            raise _mismatch(segment, position, got="the end of the file")
+        if position < len(segment.decoded_pts):
+            expected = segment.decoded_pts[position]
+            raise _mismatch(segment, position, expected, "the end of the file")
 
 
 @contextmanager
@@ -89,12 +107,13 @@ def _enter(medium: Medium, segment: SegmentSlice) -> Iterator[Packet[VideoStream
 
     MPEG program streams above all land behind the wanted packet, which shows by the packet that comes first.
     """
+    needed = segment.pts[0] if segment.opening_pts is None else segment.opening_pts
     for entry in segment.entries:
         if not medium.seek(entry):
             continue
         packets = medium.packets()
         first = next(packets, None)
-        if first is not None and _in_time(first, entry=entry, needed=segment.pts[0]):
+        if first is not None and _in_time(first, entry=entry, needed=needed):
             return chain([first], packets)
     return None
 
@@ -107,7 +126,6 @@ def _in_time(first: Packet[VideoStream], *, entry: int, needed: int) -> bool:
     return first.is_keyframe and first.pts is not None and first.pts <= needed
 
 
-def _mismatch(segment: SegmentSlice, position: int, *, got: str) -> PlanMismatch:
+def _mismatch(segment: SegmentSlice, position: int, expected: int, got: str) -> PlanMismatch:
     frame = segment.first_frame + position
-    expected = f"pts {segment.pts[position]}"
-    return PlanMismatch(f"frame {frame}: the plan expects {expected}, decoding gave {got}")
+    return PlanMismatch(f"frame {frame}: the plan expects pts {expected}, decoding gave {got}")

@@ -12,17 +12,21 @@ from storage.records import (
     Detector,
     FaceRow,
     FrameRow,
+    JobOptions,
     MediaInfo,
     SegmentObservations,
     SegmentSlice,
 )
-from worker.vision.boxes import Floats, pixel_boxes, reading_order
+from worker.vision.boxes import FaceBoxes, Floats, pixel_boxes, reading_order
 from worker.vision.classifier import BATCH, Classifier
-from worker.vision.crops import crop_faces
+from worker.vision.crops import crop_faces, square_sides
+from worker.vision.cuts import with_cuts
 from worker.vision.decode import decode_segment
 from worker.vision.detectors import DETECTORS
 from worker.vision.frames import Frame
 from worker.vision.medium import DEFAULT_LIMITS, MediaLimits, Progress
+from worker.vision.quality import qualities
+from worker.vision.windows import located, window_length
 
 
 class FoundFace(NamedTuple):
@@ -32,6 +36,7 @@ class FoundFace(NamedTuple):
     face: int
     xywh: tuple[int, int, int, int]
     score: int  #: ten-thousandths
+    quality: int  #: ten-thousandths
     crop: Floats  #: (48, 48, 1)
 
 
@@ -47,19 +52,31 @@ class Pipeline:
         self._limits = limits
 
     def analyse(
-        self, fd: int, media: MediaInfo, segment: SegmentSlice, *, progress: Progress
+        self,
+        fd: int,
+        options: JobOptions,
+        media: MediaInfo,
+        segment: SegmentSlice,
+        *,
+        progress: Progress,
     ) -> SegmentObservations:
-        """Look at the frames of a segment: a pure function of file, slice, detector and model.
+        """Look at the frames of a segment: a pure function of file, options, slice, detector and model.
 
-        fd: an open descriptor of the file.  progress(done, total) counts the segment's frames.
+        fd: an open descriptor of the file.  options: those of the plan; the detector is this pipeline's own.
+        progress(done, total) counts the segment's frames.
         Every looked-at frame has a row, with or without faces. Raises PlanMismatch if the file decodes otherwise than planned.
         """
         frames: list[FrameRow] = []
         faces: list[FaceRow] = []
         waiting: list[FoundFace] = []
-        for frame in decode_segment(fd, media, segment, limits=self._limits, progress=progress):
-            found = self._found(frame)
-            frames.append(FrameRow(frame.index, frame.time_us, len(found)))
+        decoded = decode_segment(fd, media, segment, limits=self._limits, progress=progress)
+        length = window_length(media, options)
+        own = (shown for shown in with_cuts(decoded) if shown.frame.index >= segment.first_frame)
+        for (frame, begins_shot, _), boxes in located(own, self._detector, length=length):
+            if frame.index == segment.end_frame:
+                break  # it closed the last window; its rows are the next segment's
+            found = self._found(frame, boxes)
+            frames.append(FrameRow(frame.index, frame.time_us, len(found), int(begins_shot)))
             waiting += found
             while len(waiting) >= BATCH:
                 faces += self._classified(waiting[:BATCH])
@@ -67,22 +84,27 @@ class Pipeline:
         faces += self._classified(waiting)
         return SegmentObservations(frames, faces)
 
-    def _found(self, frame: Frame) -> list[FoundFace]:
-        """Detect and crop at once: a frame keeps the decoder's buffers alive and must not wait for its batch."""
-        boxes = self._detector.detect(frame)
+    def _found(self, frame: Frame, boxes: FaceBoxes) -> list[FoundFace]:
+        """Crop at once: a frame keeps the decoder's buffers alive and must not wait for its batch."""
         if not len(boxes):
             return []
         boxes = boxes[
             reading_order(pixel_boxes(boxes.xyxy, width=frame.width, height=frame.height))
         ]
         xywh = pixel_boxes(boxes.xyxy, width=frame.width, height=frame.height)
-        crops = crop_faces(
-            frame.luma, boxes.xyxy, self._detector.framing, limited_range=frame.limited_range
+        framing = self._detector.framing
+        crops = crop_faces(frame.luma, boxes.xyxy, framing, limited_range=frame.limited_range)
+        rated = qualities(crops, square_sides(boxes.xyxy, framing), boxes.scores)
+        rows = zip(
+            xywh.tolist(),
+            ten_thousandths(boxes.scores).tolist(),
+            ten_thousandths(rated).tolist(),
+            crops,
+            strict=True,
         )
-        scores = ten_thousandths(boxes.scores)
         return [
-            FoundFace(frame.index, face, tuple(xywh[face].tolist()), int(scores[face]), crops[face])
-            for face in range(len(boxes))
+            FoundFace(frame.index, face, tuple(box), score, quality, crop)
+            for face, (box, score, quality, crop) in enumerate(rows)
         ]
 
     def _classified(self, found: list[FoundFace]) -> Iterator[FaceRow]:
@@ -90,7 +112,7 @@ class Pipeline:
             return
         probabilities = self._classifier.probabilities(np.stack([face.crop for face in found]))
         for face, row in zip(found, ten_thousandths(probabilities).tolist(), strict=True):
-            yield FaceRow(face.frame, face.face, *face.xywh, face.score, None, *row)
+            yield FaceRow(face.frame, face.face, *face.xywh, face.score, face.quality, *row)
 
 
 def ten_thousandths(values: Floats) -> npt.NDArray[np.int64]:

@@ -21,6 +21,7 @@ from worker.vision.medium import (
     undecodable,
 )
 from worker.vision.sampling import looked_at
+from worker.vision.windows import window_length
 
 DECODED_TO_PLAN: frozenset[str] = frozenset({"h264", "hevc", "m4v", "mpegvideo", "mjpeg", "mpeg"})
 """Raw streams have no timestamps, and packets are whatever the parser cut. Program streams (`mpeg`) seek badly: about one
@@ -70,9 +71,14 @@ def plan_medium(
     if frames.full_decode:
         return MediaPlan(media, segmentation.whole(frames.pts, look))
     target_ticks = max(1, int(Fraction(segment_target_us, 1_000_000) / media.time_base))
-    return MediaPlan(
-        media, segmentation.cut(frames.pts, look, keys=frames.keys, target_ticks=target_ticks)
+    segments = segmentation.cut(
+        frames.pts,
+        look,
+        keys=frames.keys,
+        target_ticks=target_ticks,
+        window=window_length(media, options),
     )
+    return MediaPlan(media, segments)
 
 
 def _look_at_first_picture(fd: int, limits: MediaLimits) -> MediaInfo:
@@ -102,6 +108,7 @@ def _described(medium: Medium, first: VideoFrame) -> MediaInfo:
         still=medium.is_picture,
         times_estimated=False,
         full_decode=False,
+        pixel_format=first.format.name,
     )
 
 

@@ -23,17 +23,20 @@ def cut(
     *,
     keys: Sequence[KeyPacket],
     target_ticks: int,
+    window: int,
 ) -> tuple[SegmentSlice, ...]:
     """Cut the frames at key packets into slices of at least `target_ticks`, without gaps.
 
     pts: of all frames, ascending.  look: indices of the frames to look at, ascending.  keys: entry points in any order.
-    A slice starts at the first looked-at frame at or after a key packet; the first one starts at frame 0 and enters at the
-    start of the file. No looked-at frame after a key packet: no cut there.
+    window: distance of the grid on which faces are detected, in looked-at frames from the first.
+    A slice starts at the first frame of the grid whose looked-at predecessor is at or after a key packet; the first one
+    starts at frame 0 and enters at the start of the file. No such frame: no cut there. The predecessor opens the slice, for
+    its first frame may begin a new shot; where windows are longer than one frame, the first frame of the next closes it.
     """
     ordered = sorted(keys)
-    starts = _starts(pts, look, keys=ordered, target_ticks=target_ticks)
+    starts = _starts(pts, look, keys=ordered, target_ticks=target_ticks, window=window)
     return tuple(
-        _slice(pts, look, ordered, first=first, end=end)
+        _slice(pts, look, ordered, first=first, end=end, closed=window > 1)
         for first, end in zip(starts, [*starts[1:], len(pts)], strict=True)
     )
 
@@ -44,13 +47,19 @@ def whole(pts: Sequence[int], look: Sequence[int]) -> tuple[SegmentSlice, ...]:
 
 
 def _starts(
-    pts: Sequence[int], look: Sequence[int], *, keys: Sequence[KeyPacket], target_ticks: int
+    pts: Sequence[int],
+    look: Sequence[int],
+    *,
+    keys: Sequence[KeyPacket],
+    target_ticks: int,
+    window: int,
 ) -> list[int]:
     looked_pts = [pts[index] for index in look]
     starts = [0]
     for key in keys:
-        position = bisect_left(looked_pts, key.pts)
-        if position == len(look):
+        opening = bisect_left(looked_pts, key.pts)
+        position = (opening // window + 1) * window
+        if position >= len(look):
             break
         frame = look[position]
         if frame > starts[-1] and pts[frame] - pts[starts[-1]] >= target_ticks:
@@ -65,10 +74,13 @@ def _slice(
     *,
     first: int,
     end: int,
+    closed: bool,
 ) -> SegmentSlice:
     entries: tuple[int, ...] = ()
+    opening_pts: int | None = None
     if first > 0:
-        usable = bisect_right(keys, pts[first], key=lambda key: key.pts)
+        opening_pts = pts[look[bisect_left(look, first) - 1]]
+        usable = bisect_right(keys, opening_pts, key=lambda key: key.pts)
         before = keys[max(0, usable - ENTRIES_PER_SEGMENT) : usable]
         entries = tuple(key.dts for key in reversed(before))
     return SegmentSlice(
@@ -76,4 +88,6 @@ def _slice(
         pts=tuple(pts[first:end]),
         look=tuple(look[bisect_left(look, first) : bisect_left(look, end)]),
         entries=entries,
+        opening_pts=opening_pts,
+        closing_pts=pts[end] if closed and end < len(pts) else None,
     )

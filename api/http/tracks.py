@@ -1,0 +1,144 @@
+"""/v1/jobs/{id}/tracks, /summary and /plot: what finalise found out, for pages and plots."""
+
+from typing import Any
+
+from flask import Response, request
+from flask_openapi.blueprint import APIBlueprint
+from pydantic import ValidationError
+
+from api.http.access import OPENAPI_SECURITY, require_key
+from api.http.jobs import find_job_of
+from api.http.problems import problem_responses
+from api.http.replies import json_reply
+from api.http.schemas import MICROSECONDS, JobPath, NoParameters, TrackPath
+from api.http.services import services
+from api.http.timeline import check_done
+from api.http.track_schemas import (
+    LARGEST_TRACK,
+    JobSummaryReply,
+    PeakReply,
+    PlotQuery,
+    PlotReply,
+    TrackBody,
+    TrackReply,
+    TracksQuery,
+    TracksReply,
+)
+from api.http.uploads import read_body
+from storage.errors import InvalidOption, TooLarge, TrackNotFound
+from storage.plots import PlotRange, read_peaks, read_plot
+from storage.records import JobState
+from storage.timelines import complete_through_us
+from storage.tracks import name_track, read_tracks
+
+MAX_BODY_BYTES = 16 * 1024
+_NAME_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {"application/json": {"schema": TrackBody.model_json_schema()}},
+}
+
+blueprint = APIBlueprint(
+    "tracks",
+    __name__,
+    url_prefix="/v1",
+    abp_tags=[{"name": "tracks", "description": "Faces over time, sums and plots"}],
+    abp_security=OPENAPI_SECURITY,
+)
+blueprint.before_request(require_key)
+
+
+@blueprint.get(
+    "/jobs/<string:id>/tracks",
+    operation_id="listTracks",
+    responses={"200": TracksReply, **problem_responses(400, 401, 404, 409)},
+)
+def get_tracks(path: JobPath, query: TracksQuery) -> Response:
+    """List the tracks of a job that is done."""
+    job = find_job_of(path)
+    check_done(job)
+    found = read_tracks(
+        services().database, job.job, after_track=query.cursor, limit=query.limit + 1
+    )
+    page = found[: query.limit]
+    more = len(found) > query.limit
+    return json_reply(
+        TracksReply(
+            tracks=[TrackReply.of(track) for track in page],
+            next=str(page[-1].row.track) if more else None,
+        )
+    )
+
+
+@blueprint.patch(
+    "/jobs/<string:id>/tracks/<int:track>",
+    operation_id="nameTrack",
+    request_body=_NAME_BODY,
+    responses={"200": TrackReply, **problem_responses(400, 401, 403, 404, 409, 413)},
+)
+def patch_track(path: TrackPath, query: NoParameters) -> Response:
+    """Say who a track is, or take the name back."""
+    body = _named()
+    job = find_job_of(path)
+    check_done(job)
+    if path.track > LARGEST_TRACK:
+        raise TrackNotFound()
+    return json_reply(
+        TrackReply.of(name_track(services().database, job.job, path.track, body.person))
+    )
+
+
+def _named() -> TrackBody:
+    """Read the body. Raises InvalidOption or TooLarge; Flask's own reading has no bound, and fails on deep nesting."""
+    body = b""
+    for piece in read_body(request):
+        body += piece
+        if len(body) > MAX_BODY_BYTES:
+            raise TooLarge(f"the body has more than {MAX_BODY_BYTES} bytes; expected a name")
+    try:
+        return TrackBody.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "body"
+        given = repr(first["input"])[:100]
+        raise InvalidOption(f"option {where} is {given}; expected: {first['msg']}") from error
+
+
+@blueprint.get(
+    "/jobs/<string:id>/summary",
+    operation_id="getSummary",
+    responses={"200": JobSummaryReply, **problem_responses(400, 401, 404, 409)},
+)
+def get_summary(path: JobPath, query: NoParameters) -> Response:
+    """Sum up a job that is done."""
+    job = find_job_of(path)
+    check_done(job)
+    peaks = {
+        name: None if peak is None else PeakReply.of(peak)
+        for name, peak in read_peaks(services().database, job.job).items()
+    }
+    return json_reply(JobSummaryReply(**(job.summary or {}), peaks=peaks))
+
+
+@blueprint.get(
+    "/jobs/<string:id>/plot",
+    operation_id="getPlot",
+    responses={"200": PlotReply, **problem_responses(400, 401, 404)},
+)
+def get_plot(path: JobPath, query: PlotQuery) -> Response:
+    """Read a timeline for a plot, thinned out to some number of points, as far as it is complete."""
+    database = services().database
+    job = find_job_of(path)  # its state first, as for the timeline
+    done = job.state is JobState.DONE
+    from_us = round(query.from_s * MICROSECONDS)
+    if query.to_s is None:
+        to_us = max(from_us, complete_through_us(database, job.job) or 0) + 1
+    else:
+        to_us = round(query.to_s * MICROSECONDS)
+    if to_us <= from_us:
+        raise InvalidOption(
+            f"option to_s is {query.to_s}; expected more than from_s, {query.from_s}"
+        )
+    wanted = PlotRange(query.track, from_us, to_us, query.points, query.scores)
+    plot = read_plot(database, job.job, wanted, rolled_up=done)
+    find_job_of(path)  # a deletion that began meanwhile would have left holes
+    return json_reply(PlotReply.of(plot, done=done))

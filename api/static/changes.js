@@ -1,0 +1,23 @@
+// Where a face begins to look different.
+
+import { readingOf } from "./faces.js";
+
+const FARTHEST = 20_000; // frames looked through at most
+
+/** The time of the nearest frame, after (way 1) or before (way -1) `time`, at which the expression of the track begins to be
+ *  another one, or the face comes or goes. Null: there is none. */
+export async function changeBeside(frames, time, { way, track, scores }) {
+  const look = (frame) => {
+    const face = track === null ? frame.faces[0] : frame.faces.find((one) => one.track === track);
+    return face ? readingOf(face, scores).emotion : "";
+  };
+  let here = await frames.find(time);
+  if (here !== null && way < 0) here = await frames.beside(here, -1); // else it would find where it stands
+  for (let steps = 0; here !== null && steps < FARTHEST; steps += 1) {
+    const next = await frames.beside(here, way);
+    if (next === null) return way < 0 ? here.time_s : null;
+    if (look(next) !== look(here)) return way > 0 ? next.time_s : here.time_s;
+    here = next;
+  }
+  return null;
+}

@@ -1,0 +1,136 @@
+// The timeline's rows, fetched in pieces around where they are looked at; old pieces are forgotten.
+
+import { getJson } from "./api.js";
+
+const LOOKED_AT_PER_PIECE = 250;
+const MOST_PIECES = 24; // memory stays flat however long the playback
+const SLACK_S = 0.0005; // players round times to microseconds or milliseconds
+
+export class Frames {
+  #job;
+  #signal;
+  #span; // frames of the stream that a piece covers
+  #pieces = new Map(); // number -> {frames, whole}, the oldest used first
+  #coming = new Map(); // number -> promise
+
+  constructor(job, signal) {
+    this.#signal = signal;
+    this.update(job);
+  }
+
+  /** Take notice of how far the job is: what was read before it was all there is read again. */
+  update(job) {
+    if (this.#job?.state !== job.state) this.#pieces.clear(); // tracks come last
+    this.#job = job;
+    const sparse = job.media.frame_count / Math.max(1, job.frames_total);
+    this.#span = Math.max(1, Math.round(LOOKED_AT_PER_PIECE * sparse));
+    for (const [number, piece] of this.#pieces) if (!piece.whole) this.#pieces.delete(number);
+  }
+
+  /** The looked-at frame shown at a time, in seconds from the first frame; null if it is not here (yet).
+   *  Fetches it, and what follows, for the next time. */
+  at(time) {
+    const number = this.#numberOf(time);
+    const piece = this.#use(number);
+    if (piece === null) {
+      this.#fetch(number);
+      return null;
+    }
+    if (time > midway(piece)) this.#fetch(number + 1);
+    return lastUntil(piece.frames, time);
+  }
+
+  /** The frame shown at a time, fetched if need be; null if there is none. */
+  async find(time) {
+    await this.#load(this.#numberOf(time));
+    return this.at(time) ?? this.#neighbour(this.#numberOf(time), -1);
+  }
+
+  /** The looked-at frame after (step 1) or before (step -1) a frame; null at the ends. */
+  async beside(frame, step) {
+    const number = Math.floor(frame.frame / this.#span);
+    const piece = await this.#load(number);
+    const place = piece.frames.findIndex((one) => one.frame === frame.frame) + step;
+    return piece.frames[place] ?? this.#neighbour(number, step);
+  }
+
+  async #neighbour(number, step) {
+    const last = Math.floor((this.#job.media.frame_count - 1) / this.#span);
+    for (let other = number + step; other >= 0 && other <= last; other += step) {
+      const { frames } = await this.#load(other);
+      if (frames.length > 0) return step > 0 ? frames[0] : frames.at(-1);
+    }
+    return null;
+  }
+
+  /** Where a time lies: as if frames came evenly, then corrected by the pieces that are here. */
+  #numberOf(time) {
+    const { duration_s: duration, frame_count: total } = this.#job.media;
+    const last = Math.floor((total - 1) / this.#span);
+    const even = duration > 0 ? (time / duration) * (total - 1) : 0;
+    let number = Math.max(0, Math.min(last, Math.floor((even + 0.5) / this.#span)));
+    for (let steps = 0; steps <= last; steps += 1) {
+      const frames = this.#pieces.get(number)?.frames ?? [];
+      if (frames.length === 0) return number;
+      if (time + SLACK_S < frames[0].time_s && number > 0) number -= 1;
+      else if (this.#beginsBefore(number + 1, time)) number += 1;
+      else return number;
+    }
+    return number;
+  }
+
+  #beginsBefore(number, time) {
+    const first = this.#pieces.get(number)?.frames[0];
+    return first !== undefined && first.time_s <= time + SLACK_S;
+  }
+
+  #use(number) {
+    const piece = this.#pieces.get(number);
+    if (piece === undefined) return null;
+    this.#pieces.delete(number);
+    this.#pieces.set(number, piece);
+    return piece;
+  }
+
+  async #load(number) {
+    return this.#use(number) ?? this.#fetch(number);
+  }
+
+  #fetch(number) {
+    if (number * this.#span >= this.#job.media.frame_count) return Promise.resolve({ frames: [], whole: true });
+    if (this.#pieces.has(number)) return Promise.resolve(this.#pieces.get(number));
+    if (!this.#coming.has(number)) {
+      const coming = this.#read(number).finally(() => this.#coming.delete(number));
+      coming.catch(() => undefined); // whoever waits for it sees it
+      this.#coming.set(number, coming);
+    }
+    return this.#coming.get(number);
+  }
+
+  async #read(number) {
+    const [first, end] = [number * this.#span, (number + 1) * this.#span];
+    const query = new URLSearchParams({ cursor: first - 1, limit: LOOKED_AT_PER_PIECE + 1 });
+    const page = await getJson(`${this.#job.links.timeline}?${query}`, this.#signal);
+    const frames = page.frames.filter((frame) => frame.frame < end);
+    const whole = page.done || frames.length < page.frames.length;
+    const piece = { frames, whole };
+    this.#pieces.set(number, piece);
+    if (this.#pieces.size > MOST_PIECES) this.#pieces.delete(this.#pieces.keys().next().value);
+    return piece;
+  }
+}
+
+function midway({ frames }) {
+  return frames.length === 0 ? Infinity : (frames[0].time_s + frames.at(-1).time_s) / 2;
+}
+
+/** The last frame whose time has come, by bisection; null before the first. */
+function lastUntil(frames, time) {
+  let [low, high] = [0, frames.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (frames[middle].time_s <= time + SLACK_S) low = middle + 1;
+    else high = middle;
+  }
+  return low === 0 ? null : frames[low - 1];
+}

@@ -1,0 +1,105 @@
+// One recording: how far it is, and what was seen in it.
+
+import { getJson, postJson } from "./api.js";
+import { askAndDelete } from "./deletion.js";
+import { downloads } from "./downloads.js";
+import { announce, element, say } from "./elements.js";
+import { followJob, progressBar } from "./progress.js";
+import { entitle, go, showAgain } from "./router.js";
+import { endedEarly, isUnfinished, stateLabel } from "./states.js";
+import { bytes, clock } from "./words.js";
+
+export async function showJob(where, signal, id) {
+  const job = await getJson(`/v1/jobs/${id}`, signal);
+  entitle(job.filename);
+  const head = heading(job);
+  const result = element("div", { class: "result" });
+  where.append(head.node, result);
+  let working = Promise.resolve(null); // resolves to the view, once there is one
+  const changed = (current, pace) => {
+    head.show(current, pace);
+    working = working.then((view) => showResult(view, current, result, signal)).catch((problem) => {
+      if (!signal.aborted) head.complain(problem.message);
+      return null;
+    });
+  };
+  followJob(job, signal, { changed, trouble: head.complain }).catch((problem) => signal.aborted || head.complain(problem.message));
+}
+
+async function showResult(view, job, where, signal) {
+  if (signal.aborted || endedEarly(job)) return view;
+  if (view !== null) {
+    await view.update(job);
+    return view;
+  }
+  if (job.state !== "done" && !canBeginEarly(job)) return null;
+  const { show } = await import(job.media.still ? "./still.js" : "./video.js");
+  return signal.aborted ? null : show(job, where, signal);
+}
+
+/** A video is shown while it is worked on: its timeline grows. */
+function canBeginEarly(job) {
+  return job.media !== null && !job.media.still && job.frames_done > 0;
+}
+
+function heading(job) {
+  const problem = element("p", { class: "notice bad", hidden: "" });
+  const facts = element("p", { class: "hint" });
+  const state = element("span", { class: "state" });
+  const bar = progressBar(`Progress of ${job.filename}`);
+  const files = element("div", { class: "row" });
+  const remove = element("button", { type: "button", class: "quiet" }, "Delete");
+  remove.addEventListener("click", async () => {
+    if (!(await askAndDelete(job, complain))) return;
+    announce(`${job.filename} was deleted.`);
+    go("#/jobs");
+  });
+  const complain = (words) => say(problem, words);
+  /** A button that asks the server for something about this job, and shows what has become of it. */
+  const asking = (label, what) => {
+    const button = element("button", { type: "button", class: "quiet", hidden: "" }, label);
+    button.addEventListener("click", () => {
+      postJson(`${job.links.self}/${what}`).then(showAgain, (failed) => complain(failed.message));
+    });
+    return button;
+  };
+  const cancel = asking("Cancel", "cancel");
+  const retry = asking("Try again", "retry");
+  const node = element(
+    "header",
+    { class: "job-head" },
+    element("div", { class: "card-head" }, element("h1", { tabindex: "-1" }, job.filename), state),
+    element("div", { class: "row between" }, facts, element("div", { class: "row" }, files, cancel, retry, remove)),
+    bar.node,
+    problem,
+  );
+  let shown = null;
+  return {
+    node,
+    complain,
+    show(current, pace) {
+      bar.node.hidden = !isUnfinished(current);
+      bar.show(pace.percent, pace.words(current));
+      if (current.state === shown) return;
+      shown = current.state;
+      const label = stateLabel(shown);
+      node.querySelector(".state").replaceWith(label);
+      cancel.hidden = !isUnfinished(current);
+      retry.hidden = !endedEarly(current);
+      facts.textContent = factsOf(current);
+      files.replaceChildren(...downloads(current));
+      if (current.state === "failed") complain(current.error.message);
+    },
+  };
+}
+
+function factsOf(job) {
+  const facts = [bytes(job.size_bytes)];
+  if (job.media) {
+    facts.push(`${job.media.width} × ${job.media.height}`);
+    if (!job.media.still) facts.push(clock(job.media.duration_s));
+  }
+  facts.push(job.options.detector === "haar" ? "Haar" : "MTCNN");
+  if (job.options.sample_fps !== null) facts.push(`at most ${job.options.sample_fps} frames per second`);
+  return facts.join(" · ");
+}

@@ -1,0 +1,151 @@
+// A list of jobs that keeps itself up to date.
+
+import { getJson } from "./api.js";
+import { announce, element, pause, say } from "./elements.js";
+import { askAndDelete } from "./deletion.js";
+import { jobAddress } from "./router.js";
+import { awaitsPictures, isUnfinished, stateLabel } from "./states.js";
+import { thumbnail } from "./thumbnails.js";
+import { bytes, clock, moment } from "./words.js";
+
+const LOOK_AGAIN_MS = 3_000;
+const LARGEST_PAGE = 200;
+
+export class JobList {
+  #list;
+  #empty;
+  #problem;
+  #page;
+  #signal;
+  #jobs = new Map(); // id -> job, newest first
+  #next = null;
+  #wanted = "";
+
+  /** `list` is the element to fill; `empty` and `problem` take words; `page` is how many are shown at first. */
+  constructor(list, { empty, problem, page }, signal) {
+    this.#list = list;
+    this.#empty = empty;
+    this.#problem = problem;
+    this.#page = page;
+    this.#signal = signal;
+    this.#watch();
+  }
+
+  /** Whether there are older ones on the server. */
+  get more() {
+    return this.#next !== null;
+  }
+
+  /** Show the newest jobs, as many as were shown before. */
+  async show() {
+    const limit = Math.min(LARGEST_PAGE, Math.max(this.#page, this.#jobs.size));
+    await this.#read(`limit=${limit}`, () => this.#jobs.clear());
+  }
+
+  async showOlder() {
+    await this.#read(`limit=${this.#page}&cursor=${this.#next}`);
+  }
+
+  /** Show only jobs with these words in their names, of all there are on the server. */
+  async search(words) {
+    this.#wanted = words.trim().toLowerCase();
+    this.#draw();
+    while (this.#wanted !== "" && this.#wanted === words.trim().toLowerCase() && this.more && !this.#signal.aborted) {
+      await this.#read(`limit=${LARGEST_PAGE}&cursor=${this.#next}`);
+    }
+  }
+
+  async #read(query, before = () => undefined) {
+    try {
+      const page = await getJson(`/v1/jobs?${query}`, this.#signal);
+      before();
+      for (const job of page.jobs) this.#jobs.set(job.id, job);
+      this.#next = page.next;
+      say(this.#problem, "");
+      this.#draw();
+    } catch (problem) {
+      if (!this.#signal.aborted) say(this.#problem, problem.message);
+      this.#next = null;
+    }
+  }
+
+  #draw() {
+    const shown = [...this.#jobs.values()].filter((job) => job.filename.toLowerCase().includes(this.#wanted));
+    const old = new Map([...this.#list.children].map((row) => [row.dataset.job, row]));
+    this.#list.replaceChildren(...shown.map((job) => old.get(job.id) ?? this.#row(job)));
+    for (const job of shown) this.#refresh(job);
+    say(this.#empty, shown.length > 0 ? "" : this.#wanted ? "No name has these words in it." : "None yet.");
+    this.#list.dispatchEvent(new Event("drawn"));
+  }
+
+  async #watch() {
+    while (!this.#signal.aborted) {
+      await pause(LOOK_AGAIN_MS, this.#signal);
+      if (document.hidden) continue;
+      for (const job of [...this.#jobs.values()].filter((one) => isUnfinished(one) || awaitsPictures(one))) {
+        const found = await getJson(job.links.self, this.#signal).catch(() => null); // the next look may do better
+        if (found === null || !this.#jobs.has(job.id)) continue;
+        this.#jobs.set(job.id, found);
+        this.#refresh(found);
+      }
+    }
+  }
+
+  #refresh(job) {
+    const row = this.#list.querySelector(`[data-job="${job.id}"]`);
+    const looks = JSON.stringify([job.state, job.percent, job.links.thumbnail, job.media === null]);
+    if (row === null || row.dataset.looks === looks) return;
+    row.dataset.looks = looks;
+    this.#picture(row.querySelector(".thumb"), job);
+    row.querySelector(".state").replaceWith(stateLabel(job.state));
+    row.querySelector(".hint").textContent = factsOf(job);
+    const bar = row.querySelector("progress");
+    bar.hidden = !isUnfinished(job);
+    bar.value = Math.max(bar.value, job.percent);
+  }
+
+  #picture(where, job) {
+    const looks = JSON.stringify([job.links.thumbnail, job.media?.still]);
+    if (where.dataset.looks === looks) return;
+    where.dataset.looks = looks;
+    where.replaceChildren();
+    thumbnail(where, job, this.#signal);
+  }
+
+  #row(job) {
+    return element(
+      "li",
+      { "data-job": job.id },
+      element(
+        "a",
+        { href: jobAddress(job.id), class: "open" },
+        element("span", { class: "thumb", "aria-hidden": "true" }),
+        element("span", { class: "stack grow" },
+          element("span", { class: "name" }, job.filename),
+          element("span", { class: "hint figures" }),
+          element("progress", { max: 100, value: 0, "aria-label": `Progress of ${job.filename}` }),
+        ),
+      ),
+      element("span", { class: "state" }),
+      element("button", { type: "button", class: "quiet delete", "aria-label": `Delete ${job.filename}`, onclick: () => this.#delete(job) }, "Delete"),
+    );
+  }
+
+  async #delete(job) {
+    if (!(await askAndDelete(job, (words) => say(this.#problem, words)))) return;
+    const rows = [...this.#list.children];
+    const place = rows.findIndex((row) => row.dataset.job === job.id);
+    this.#jobs.delete(job.id);
+    await this.show();
+    const next = this.#list.children[Math.min(place, this.#list.children.length - 1)];
+    (next?.querySelector(".open") ?? document.querySelector("h1")).focus();
+    announce(`${job.filename} was deleted.`);
+  }
+}
+
+function factsOf(job) {
+  const facts = [moment(job.created_at), bytes(job.size_bytes)];
+  if (job.media && !job.media.still) facts.push(clock(job.media.duration_s));
+  if (isUnfinished(job) && job.frames_total !== null) facts.push(`${job.percent} %`);
+  return facts.join(" · ");
+}

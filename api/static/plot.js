@@ -1,0 +1,174 @@
+// The seven expressions over time: lines that can be panned, zoomed and read. plotly draws them.
+
+import { getJson } from "./api.js";
+import { plotly } from "./charts.js";
+import { EXPRESSIONS, hueOf } from "./expressions.js";
+import { timeMarks } from "./ticks.js";
+import { capitalised } from "./words.js";
+
+const HEIGHT = 220;
+const BELOW = 30; // room for the marks of the time axis
+const POINTS_PER_PIXEL = 1;
+const MOST_POINTS = 5000;
+const AHEAD = 1; // spans fetched on either side of what is shown
+const FINER = 0.4; // zoomed in by more than this, detail is fetched
+const CONFIG = { displayModeBar: false, doubleClick: false, scrollZoom: false, showTips: false, responsive: false };
+
+export class ExpressionPlot {
+  #where;
+  #axis;
+  #job;
+  #signal;
+  #gutter;
+  #edge;
+  #plotly = null;
+  #wanted = { track: null, scores: "smoothed" };
+  #data = null; // {from, to, reply}
+  #ours = false; // a change of the axis that plotly itself made
+  #due = 0;
+  #turn = 0;
+
+  /** Draw into `where`, `gutter` pixels from its left and `edge` from its right border, in step with `axis`. */
+  constructor(where, { job, axis, gutter, edge, signal }) {
+    this.#where = where;
+    this.#axis = axis;
+    this.#job = job;
+    this.#gutter = gutter;
+    this.#edge = edge;
+    this.#signal = signal;
+  }
+
+  /** Fetch plotly and draw for the first time. */
+  async begin(wanted) {
+    this.#wanted = wanted;
+    const [drawer, data] = await Promise.all([plotly(), this.#read()]);
+    if (this.#signal.aborted) return;
+    this.#plotly = drawer;
+    this.#data = data;
+    await drawer.newPlot(this.#where, this.#traces(), this.#layout(), CONFIG);
+    this.#watch();
+  }
+
+  get begun() {
+    return this.#plotly !== null;
+  }
+
+  /** Show another track (null: all faces) or other scores. */
+  async choose(wanted, job = this.#job) {
+    this.#wanted = wanted;
+    await this.refresh(job);
+  }
+
+  /** Fetch what is shown anew, for example because there is more of it. */
+  async refresh(job = this.#job) {
+    this.#job = job;
+    if (this.#plotly === null) return;
+    this.#turn += 1;
+    const mine = this.#turn;
+    const data = await this.#read();
+    if (mine !== this.#turn || this.#signal.aborted) return;
+    this.#data = data;
+    await this.#plotly.react(this.#where, this.#traces(), this.#layout(), CONFIG);
+  }
+
+  get #width() {
+    return Math.max(50, this.#where.clientWidth - this.#gutter() - this.#edge);
+  }
+
+  async #read() {
+    const { from, to, span } = this.#axis;
+    const [first, end] = [Math.max(0, from - AHEAD * span), Math.min(this.#job.media.duration_s + 0.001, to + AHEAD * span)];
+    const points = Math.min(MOST_POINTS, Math.round(((end - first) / span) * this.#width * POINTS_PER_PIXEL));
+    const query = new URLSearchParams({ from_s: first, to_s: Math.max(end, first + 0.001), points, scores: this.#wanted.scores });
+    if (this.#wanted.track !== null) query.set("track", this.#wanted.track);
+    return { from: first, to: end, span, reply: await getJson(`${this.#job.links.self}/plot?${query}`, this.#signal) };
+  }
+
+  #traces() {
+    const { time_s: times, probabilities, step_s: step } = this.#data.reply;
+    const x = times.map((time) => time + step / 2); // a mean stands in the middle of what it is of
+    return EXPRESSIONS.map((name) => ({
+      x,
+      y: probabilities[name],
+      name: capitalised(name),
+      mode: "lines",
+      line: { color: hueOf(name), width: 2, simplify: true },
+      connectgaps: false,
+      hovertemplate: "%{y:.0%}",
+    }));
+  }
+
+  #layout() {
+    const style = getComputedStyle(document.documentElement);
+    const colour = (name) => style.getPropertyValue(name).trim();
+    const axes = { color: colour("--soft"), gridcolor: colour("--line"), zeroline: false };
+    return {
+      height: HEIGHT,
+      margin: { l: this.#gutter(), r: this.#edge, t: 8, b: BELOW },
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      font: { family: "inherit", size: 12, color: colour("--soft") },
+      showlegend: false,
+      hovermode: "x unified",
+      hoverlabel: { bgcolor: colour("--card"), bordercolor: colour("--line"), font: { color: colour("--ink") } },
+      dragmode: "pan",
+      xaxis: { ...axes, ...this.#stretch(), showgrid: false, ticks: "outside", ticklen: 5, hoverformat: ".2f", unifiedhovertitle: { text: "%{x:.2f} s" } },
+      yaxis: { ...axes, range: [0, 1.02], fixedrange: true, tickformat: ".0%", dtick: 0.25, ticksuffix: " " },
+      uirevision: "same",
+    };
+  }
+
+  #stretch() {
+    const { from, to } = this.#axis;
+    const marks = timeMarks(from, to, this.#width);
+    return { range: [from, to], tickmode: "array", tickvals: marks.values, ticktext: marks.words };
+  }
+
+  #watch() {
+    const follow = (event) => this.#followDrag(event);
+    this.#where.on("plotly_relayouting", follow);
+    this.#where.on("plotly_relayout", follow);
+    this.#axis.addEventListener("change", () => this.#ours || this.#moveSoon(), { signal: this.#signal });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#redraw(), { signal: this.#signal });
+    const sized = new ResizeObserver(() => this.#redraw());
+    sized.observe(this.#where);
+    this.#signal.addEventListener("abort", () => {
+      sized.disconnect();
+      this.#plotly.purge(this.#where);
+    });
+  }
+
+  #followDrag(event) {
+    const [from, to] = [event["xaxis.range[0]"], event["xaxis.range[1]"]];
+    if (from === undefined) return;
+    this.#ours = true;
+    this.#axis.show(from, to);
+    this.#ours = false;
+    this.#moveSoon({ dragging: true });
+  }
+
+  /** Once per frame of the screen at most. */
+  #moveSoon({ dragging = false } = {}) {
+    cancelAnimationFrame(this.#due);
+    this.#due = requestAnimationFrame(() => {
+      if (this.#signal.aborted) return;
+      const shown = this.#where.layout.xaxis.range;
+      const { from, to } = this.#axis;
+      if (!dragging && (shown[0] !== from || shown[1] !== to)) this.#plotly.relayout(this.#where, { xaxis: { ...this.#where.layout.xaxis, ...this.#stretch() } });
+      if (this.#needsOther()) this.refresh();
+    });
+  }
+
+  #needsOther() {
+    const { from, to, span } = this.#axis;
+    const end = this.#job.media.duration_s;
+    const outside = from < this.#data.from - 1e-6 || Math.min(to, end) > this.#data.to + 1e-6;
+    const coarse = span < FINER * this.#data.span && this.#data.reply.grain !== "frame";
+    return outside || coarse || span > this.#data.span / FINER;
+  }
+
+  #redraw() {
+    if (this.#signal.aborted || this.#where.clientWidth === 0) return;
+    this.#plotly.react(this.#where, this.#traces(), { ...this.#layout(), width: this.#where.clientWidth }, CONFIG);
+  }
+}

@@ -1,0 +1,109 @@
+// The first view: choose or drop files, see them leave, find the latest recordings again.
+
+import { postJson } from "./api.js";
+import { byId, element, place, say } from "./elements.js";
+import { JobList } from "./joblist.js";
+import { go, jobAddress } from "./router.js";
+import { keepPicture } from "./pictures.js";
+import { changes, sendFiles, uploads } from "./uploads.js";
+import { bytes } from "./words.js";
+
+const RECENT = 5;
+
+export async function showStart(where, signal) {
+  place(where, "start-view");
+  watchFiles(signal);
+  byId("try-sample")?.addEventListener("click", trySample);
+  const rows = new Map(); // upload -> its row
+  changes.addEventListener("change", () => showUploads(rows), { signal });
+  showUploads(rows);
+  const recent = new JobList(byId("recent"), { empty: byId("recent-empty"), problem: byId("recent-problem"), page: RECENT }, signal);
+  changes.addEventListener("arrived", ({ detail }) => arrive(detail, recent), { signal });
+  await recent.show();
+}
+
+// whatever view is shown, a picture that was sent can be shown at once
+changes.addEventListener("arrived", ({ detail }) => keepPicture(detail.job.id, detail.file));
+
+function arrive({ job, alone }, recent) {
+  if (alone && uploads.length === 0) go(jobAddress(job.id));
+  else recent.show();
+}
+
+function chosenOptions() {
+  const options = { detector: byId("detector").value };
+  if (byId("sample-fps").value) options.sample_fps = byId("sample-fps").value;
+  return options;
+}
+
+function send(files) {
+  const largest = Number(document.body.dataset.maxUploadBytes);
+  const tooLarge = files.filter((file) => file.size > largest);
+  const words = tooLarge.map((file) => `${file.name} has ${bytes(file.size)}; this installation accepts ${bytes(largest)}.`);
+  say(byId("upload-problem"), words.join(" "));
+  sendFiles(files.filter((file) => file.size <= largest), chosenOptions());
+}
+
+async function trySample() {
+  say(byId("upload-problem"), "");
+  byId("try-sample").disabled = true;
+  try {
+    const job = await postJson(`/v1/sample-jobs?${new URLSearchParams(chosenOptions())}`);
+    go(jobAddress(job.id));
+  } catch (problem) {
+    say(byId("upload-problem"), problem.message);
+    byId("try-sample").disabled = false;
+  }
+}
+
+function watchFiles(signal) {
+  const field = byId("file");
+  const drop = byId("drop");
+  field.addEventListener("change", () => {
+    send([...field.files]);
+    field.value = ""; // so that the same file can be chosen again
+  });
+  for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, () => drop.classList.add("over"));
+  for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
+  drop.addEventListener("drop", (event) => send([...event.dataTransfer.files]));
+  // a file that misses the zone must not replace the page
+  for (const name of ["dragover", "drop"]) window.addEventListener(name, (event) => event.preventDefault(), { signal });
+  byId("upload-form").addEventListener("submit", (event) => event.preventDefault());
+}
+
+function showUploads(rows) {
+  const list = byId("uploads");
+  list.hidden = uploads.length === 0;
+  for (const [one, row] of rows) {
+    if (uploads.includes(one)) continue;
+    row.node.remove();
+    rows.delete(one);
+  }
+  for (const one of uploads) {
+    if (!rows.has(one)) {
+      rows.set(one, uploadRow(one));
+      list.append(rows.get(one).node);
+    }
+    rows.get(one).refresh();
+  }
+}
+
+function uploadRow(one) {
+  const bar = element("progress", { max: 100, value: 0, "aria-label": `Upload of ${one.file.name}` });
+  const words = element("span", { class: "hint figures" });
+  const button = element("button", { type: "button", class: "quiet", onclick: () => one.cancel() });
+  const node = element("li", {}, element("div", { class: "grow stack" }, element("span", { class: "name" }, one.file.name), bar, words), button);
+  return {
+    node,
+    refresh() {
+      const refused = one.state === "refused";
+      bar.hidden = refused;
+      bar.value = one.percent;
+      words.textContent = one.words();
+      words.classList.toggle("bad", refused);
+      if (refused) words.setAttribute("role", "alert");
+      button.textContent = refused ? "Dismiss" : "Cancel";
+      button.setAttribute("aria-label", `${button.textContent} ${one.file.name}`);
+    },
+  };
+}

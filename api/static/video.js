@@ -1,0 +1,182 @@
+// A video beside its timeline.
+
+import { getJson, patchJson, sourceOf } from "./api.js";
+import { Boxes } from "./boxes.js";
+import { changeBeside } from "./changes.js";
+import { controlBar } from "./controls.js";
+import { element } from "./elements.js";
+import { FacePanel } from "./facepanel.js";
+import { Frames } from "./frames.js";
+import { Player } from "./player.js";
+import { showSummary } from "./summary.js";
+import { Timeline } from "./timeline.js";
+
+export async function show(job, where, signal) {
+  const view = new VideoView(job, signal);
+  where.append(view.node);
+  await view.begin();
+  return view;
+}
+
+class VideoView {
+  #job;
+  #signal;
+  #video = element("video", { preload: "auto", playsinline: "", "aria-label": "The video" });
+  #stage = element("div", { class: "stage" }, this.#video);
+  #notice = element("p", { class: "hint", hidden: "" });
+  #summary = element("div");
+  #player;
+  #frames;
+  #boxes;
+  #panel;
+  #timeline;
+  #track = null; // the selected one's number; null: all faces
+  #scores = "smoothed";
+  #source = null;
+
+  constructor(job, signal) {
+    this.#job = job;
+    this.#signal = signal;
+    const { width, height, duration_s: duration } = job.media;
+    this.#player = new Player(this.#video, { duration, signal });
+    this.#frames = new Frames(job, signal);
+    this.#boxes = new Boxes(this.#stage, { width, height, pick: (face) => this.#select(face.track) });
+    this.#panel = new FacePanel({ rename: (track, person) => this.#rename(track, person), choose: (scores) => this.#choose(scores) });
+    this.#timeline = new Timeline({ job, player: this.#player, pick: (track) => this.#select(track), signal });
+    this.#stage.style.setProperty("--ratio", `${width} / ${height}`);
+    this.#stage.style.setProperty("--widest", `${Math.max(width, 960)}px`);
+    this.#video.addEventListener("click", () => this.#player.toggle());
+    this.#video.addEventListener("error", () => this.#say("This browser can't play the recording; its timeline is below."), { signal });
+    this.#player.addEventListener("time", () => this.#draw(), { signal });
+    this.node = this.#layout();
+  }
+
+  #layout() {
+    const moves = { toggle: () => this.#player.toggle(), step: (way) => this.#step(way), change: (way) => this.#goToChange(way) };
+    const bar = controlBar(this.#player, this.#video, this.#stage, moves, this.#signal);
+    return element(
+      "div",
+      { class: "result" },
+      element("div", { class: "watch" }, element("section", { class: "card", "aria-label": "Video" }, this.#stage, this.#notice, bar), this.#panel.node),
+      element("section", { class: "card", "aria-label": "Timeline" }, this.#timeline.node, keyHelp()),
+      this.#summary,
+    );
+  }
+
+  async begin() {
+    await Promise.all([this.#showMedium(), this.#job.state === "done" ? this.#showResults() : this.#beginPlot()]);
+    await this.#draw();
+  }
+
+  /** Take what is new of a job that is worked on. */
+  async update(job) {
+    const [before, ended] = [this.#job, this.#job.state !== "done" && job.state === "done"];
+    this.#job = job;
+    this.#frames.update(job);
+    this.#timeline.lanes.update(job);
+    await this.#showMedium();
+    if (ended) await this.#showResults();
+    else if (job.frames_done > before.frames_done) await this.#timeline.plot.refresh(job);
+    this.#draw();
+  }
+
+  async #showMedium() {
+    const { playable } = this.#job;
+    if (playable === null) this.#say("This format can't be played by browsers. A preview is made when the analysis is done.");
+    if (playable === null || playable.url === this.#source) return;
+    this.#source = playable.url;
+    this.#say("");
+    this.#player.load(await sourceOf(playable.url, this.#signal), playable.start_offset_s);
+  }
+
+  async #beginPlot() {
+    await this.#timeline.plot.begin({ track: this.#track, scores: this.#scores }).catch((problem) => this.#say(problem.message));
+  }
+
+  async #showResults() {
+    const [{ tracks }, summary] = await Promise.all([
+      getJson(`${this.#job.links.self}/tracks?limit=1000`, this.#signal),
+      getJson(`${this.#job.links.self}/summary`, this.#signal),
+    ]);
+    this.#timeline.lanes.show(tracks, this.#job);
+    this.#panel.show(tracks);
+    showSummary(this.#summary, { job: this.#job, summary, tracks, seek: (time, track) => this.#showMoment(time, track) });
+    const longest = tracks.reduce((most, track) => (track.face_count > (most?.face_count ?? 0) ? track : most), null);
+    this.#mark(longest?.track ?? null);
+    if (this.#timeline.plot.begun) await this.#timeline.plot.choose({ track: this.#track, scores: this.#scores }, this.#job);
+    else await this.#beginPlot();
+  }
+
+  #mark(track) {
+    this.#track = track;
+    this.#timeline.lanes.select(track);
+    this.#panel.select(track);
+  }
+
+  async #select(track) {
+    if (track === null) return;
+    this.#mark(track);
+    this.#draw();
+    await this.#timeline.plot.choose({ track, scores: this.#scores });
+  }
+
+  async #choose(scores) {
+    this.#scores = scores;
+    this.#draw();
+    await this.#timeline.plot.choose({ track: this.#track, scores });
+  }
+
+  async #rename(track, person) {
+    const renamed = await patchJson(`${this.#job.links.self}/tracks/${track}`, { person });
+    this.#timeline.lanes.rename(renamed);
+    return renamed;
+  }
+
+  #showMoment(time, track) {
+    this.#player.seek(time);
+    this.#select(track);
+    this.#timeline.axis.follow(time);
+  }
+
+  /** Draw the boxes of the frame that is shown; once more when its row has come. */
+  async #draw() {
+    const { time } = this.#player;
+    const frame = this.#frames.at(time);
+    this.#drawFrame(frame);
+    if (frame !== null) return;
+    const found = await this.#frames.find(time).catch(() => null);
+    if (!this.#signal.aborted && this.#player.time === time) this.#drawFrame(found);
+  }
+
+  #drawFrame(frame) {
+    const faces = frame?.faces ?? [];
+    this.#boxes.draw(faces, { selected: this.#track, scores: this.#scores });
+    const face = this.#track === null ? faces[0] : faces.find((one) => one.track === this.#track);
+    this.#panel.showFace(face ?? null, this.#scores);
+  }
+
+  async #step(way) {
+    this.#player.pause();
+    const frame = await this.#frames.find(this.#player.time);
+    const next = frame === null ? null : await this.#frames.beside(frame, way);
+    if (next !== null) this.#player.seek(next.time_s);
+  }
+
+  async #goToChange(way) {
+    this.#player.pause();
+    const time = await changeBeside(this.#frames, this.#player.time, { way, track: this.#track, scores: this.#scores });
+    if (time === null) return;
+    this.#player.seek(time);
+    this.#timeline.axis.follow(time);
+  }
+
+  #say(words) {
+    this.#notice.textContent = words;
+    this.#notice.hidden = words === "";
+  }
+}
+
+function keyHelp() {
+  const keys = [["Space", "play or pause"], ["← →", "one frame"], ["[ ]", "to the change of expression before or after"], ["Ctrl + wheel", "zoom"], ["Drag", "pan"]];
+  return element("p", { class: "hint keys" }, ...keys.flatMap(([key, words]) => [element("kbd", {}, key), ` ${words} `]));
+}

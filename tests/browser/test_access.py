@@ -1,0 +1,122 @@
+"""For everybody: screen readers, keyboards, narrow screens, both schemes, installations with a key."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_core_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from storage.settings import Settings
+from tests.api.made_jobs import MadeUp, finish_job
+from tests.browser.conftest import Installation, Watch, installing, looking
+from tests.browser.made_recordings import finish_video, lay_beside, lay_thumbnails
+from tests.browser.pictures import png
+
+SERIOUS = ("serious", "critical")
+VIEWS = ("", "#/jobs", "#/live", "#/about")
+
+
+def serious_findings(page: Page) -> list[str]:
+    findings = Axe().run(page)["violations"]
+    return [
+        f"{finding['id']}: {finding['nodes'][0]['html'][:200]}"
+        for finding in findings
+        if finding["impact"] in SERIOUS
+    ]
+
+
+@pytest.fixture(params=["light", "dark"])
+def schemed(
+    request: pytest.FixtureRequest, browser: Browser, installation: Installation
+) -> Iterator[Page]:
+    """A page in either scheme."""
+    page = browser.new_page(color_scheme=request.param, viewport={"width": 1100, "height": 1000})
+    page.set_default_timeout(20_000)
+    yield page
+    page.close()
+
+
+def test_no_view_has_serious_findings(
+    schemed: Page, installation: Installation, tmp_path: Path
+) -> None:
+    video = finish_video(installation, tmp_path, MadeUp(frame_count=30, faces_of_frame=(2,)))
+    still = MadeUp(filename="face.png", frame_count=1, still=True, faces_of_frame=(2,))
+    picture = finish_job(installation.database, installation.blobs, still)
+    lay_beside(installation, picture, "media", png(640, 480))
+    lay_thumbnails(installation, picture, tracks=0)
+
+    for view in (*VIEWS, f"#/jobs/{video.id}", f"#/jobs/{picture.id}"):
+        schemed.goto(f"{installation.address}/{view}")
+        schemed.locator("main h1").wait_for()
+        if "/jobs/" in view:
+            schemed.locator(".box-label").first.wait_for()
+        assert (view, serious_findings(schemed)) == (view, [])
+
+
+def test_narrow_screens_need_no_sideways_scrolling(
+    browser: Browser, installation: Installation, tmp_path: Path
+) -> None:
+    long_name = "a_very_long_name_without_any_blank_" * 5 + ".mp4"
+    job = finish_video(installation, tmp_path, MadeUp(filename=long_name))
+    page = browser.new_page(viewport={"width": 320, "height": 700})
+
+    for view in (*VIEWS, f"#/jobs/{job.id}"):
+        page.goto(f"{installation.address}/{view}")
+        page.locator("main h1").wait_for()
+        if job.id in view:
+            page.locator(".facts").wait_for()
+        assert (view, page.evaluate("document.documentElement.scrollWidth")) == (view, 320)
+    page.close()
+
+
+def test_each_view_takes_the_focus_and_names_the_tab(page: Page) -> None:
+    for link, heading, title in (
+        ("Recordings", "Recordings", "Recordings · Affectline"),
+        ("Live", "Live", "Live · Affectline"),
+        ("The measure", "What it measures, and what it cannot tell", "The measure · Affectline"),
+        ("New", "When did they smile?", "New recording · Affectline"),
+    ):
+        page.get_by_role("navigation").get_by_role("link", name=link).click()
+        expect(page.get_by_role("heading", name=heading, exact=True)).to_be_focused()
+        assert page.title() == title
+        expect(page.locator("nav [aria-current=page]")).to_have_text(link)
+
+
+def test_the_measure_shows_the_figures_of_the_card(page: Page) -> None:
+    page.get_by_role("link", name="The measure").click()
+
+    happy = page.locator(".bars tr", has_text="Happy")
+    cell = page.locator(".confusions tbody tr").nth(3).locator("td").nth(3)
+    expect(happy.locator(".number")).to_have_text(f"{cell.inner_text()} %")
+    expect(page.get_by_text("prohibited", exact=True)).to_be_visible()
+
+
+def test_an_installation_with_a_key_asks_for_it_and_works_with_it(
+    browser: Browser, tmp_path: Path, watch: Watch
+) -> None:
+    settings = Settings(data=tmp_path / "data", api_key="sésame")
+    settings.data.mkdir()
+    with (
+        installing(settings) as installation,
+        looking(browser, installation.address, watch) as page,
+    ):
+        job = finish_video(installation, tmp_path)
+        page.goto(installation.address)
+        key = page.get_by_label("This installation needs a key")
+        key.fill("wrong")
+        key.press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("not the one of this installation")
+        key.fill("sésame")
+        key.press("Enter")
+
+        page.locator("#recent .open").click()
+        expect(page.locator(".box-label").first).to_be_visible()
+        page.wait_for_function("() => document.querySelector('video').readyState >= 2")
+        with page.expect_download() as downloading:
+            page.get_by_role("link", name="Download CSV").click()
+        assert downloading.value.suggested_filename == "talk.csv"
+        page.reload()  # the tab still knows the key
+        expect(page.get_by_role("heading", name=job.filename)).to_be_visible()
+        assert {refusal[:3] for refusal in watch.refused} == {"401"}
+        watch.refused.clear()

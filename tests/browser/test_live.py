@@ -1,0 +1,98 @@
+"""The live view, with a camera that shows a film and a real analyser behind the server."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, Response, expect
+
+from tests.browser.conftest import Installation
+
+SENT = """() => {
+    window.sent = [];
+    const send = window.fetch;
+    let flying = 0;
+    window.fetch = async (address, options) => {
+        const picture = options?.method === "POST" && String(address).endsWith("/frames");
+        if (!picture) return send(address, options);
+        flying += 1;
+        window.sent.push(flying);
+        try { return await send(address, options); } finally { flying -= 1; }
+    };
+}"""
+"""Notes for each picture that is sent how many are on their way then."""
+
+
+def is_closing(reply: Response) -> bool:
+    return reply.request.method == "DELETE" and "/v1/live/" in reply.url
+
+
+@pytest.fixture
+def live(page: Page, installation: Installation) -> Iterator[Page]:
+    """The live view with its camera on; afterwards its session is closed, since there are only two."""
+    page.goto(f"{installation.address}/#/live")
+    page.evaluate(SENT)
+    page.get_by_role("button", name="Start the camera").click()
+    expect(page.locator(".box-label").first).to_be_visible()
+
+    yield page
+
+    if page.get_by_role("button", name="Stop").count():
+        with page.expect_response(is_closing):
+            page.get_by_role("button", name="Stop").click()
+
+
+def test_it_draws_boxes_and_bars_over_the_camera(live: Page) -> None:
+    expect(live.locator(".reading")).to_have_text(re.compile(r"\d+ %$"))
+    numbers = [
+        float(text.removesuffix(" %")) for text in live.locator(".bars .number").all_inner_texts()
+    ]
+    stage = live.locator("#live-stage").bounding_box()
+    box = live.locator(".stage rect").first.bounding_box()
+
+    assert sum(numbers) == pytest.approx(100, abs=0.5)
+    assert stage and box
+    assert stage["x"] < box["x"] and box["x"] + box["width"] < stage["x"] + stage["width"]
+    assert box["height"] > 0.2 * stage["height"]  # the head fills much of the picture
+    expect(live.locator("#live-pace")).to_have_text(
+        re.compile(
+            r"^[\d.]+ pictures per second · \d+ ms from picture to box, \d+ of them on the server$"
+        )
+    )
+
+
+def test_one_picture_is_on_its_way_at_a_time(live: Page) -> None:
+    live.wait_for_function("() => window.sent.length >= 10")
+
+    assert set(live.evaluate("window.sent")) == {1}
+
+
+def test_stop_ends_camera_and_session(live: Page) -> None:
+    with live.expect_response(is_closing) as ended:
+        live.get_by_role("button", name="Stop").click()
+
+    assert ended.value.status == 204
+    expect(live.get_by_role("button", name="Start the camera")).to_be_visible()
+    assert live.locator("video").evaluate("video => video.srcObject") is None
+
+
+def test_leaving_the_view_ends_the_session(live: Page) -> None:
+    with live.expect_response(is_closing) as ended:
+        live.get_by_role("link", name="The measure").click()
+
+    assert ended.value.status == 204
+
+
+def test_a_camera_that_is_refused_is_told_in_plain_words(
+    page: Page, installation: Installation
+) -> None:
+    page.add_init_script(
+        "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('no', 'NotAllowedError'); }"
+    )
+    page.goto(f"{installation.address}/#/live")
+    page.reload()
+
+    page.get_by_role("button", name="Start the camera").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("The camera was not allowed")
+    expect(page.get_by_role("button", name="Start the camera")).to_be_enabled()

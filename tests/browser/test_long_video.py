@@ -1,0 +1,48 @@
+"""An hour with five faces opens and pans by a few small replies."""
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Installation
+from tests.browser.long_timeline import finish_hour
+from tests.browser.made_recordings import lay_thumbnails
+
+PLOT_BYTES = 300_000
+FIRST_BYTES = 1_500_000  # one plot, five lanes and the rows of ten seconds
+
+
+def replies(page: Page) -> list[tuple[str, int]]:
+    """Address and bytes of each reply of the API so far."""
+    found: list[tuple[str, int]] = page.evaluate(
+        """performance.getEntriesByType("resource")
+            .filter((entry) => entry.name.includes("/v1/")).map((entry) => [entry.name, entry.encodedBodySize])"""
+    )
+    return found
+
+
+def test_an_hour_opens_and_pans_by_small_replies(page: Page, installation: Installation) -> None:
+    job = finish_hour(installation)
+    lay_thumbnails(installation, job, tracks=5)
+
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+    expect(page.locator(".plot .main-svg").first).to_be_visible()
+    page.locator(".lanes").scroll_into_view_if_needed()
+    expect(page.locator(".strip rect").nth(5)).to_be_attached()
+    area = page.locator(".plot .nsewdrag").bounding_box()
+    assert area
+    assert sum(size for _, size in replies(page)) < FIRST_BYTES
+    points = page.evaluate("() => document.querySelector('.plot').data[0].x.length")
+    assert 500 < points <= 3600
+
+    for _ in range(8):
+        page.get_by_role("button", name="Zoom in").click()
+    page.wait_for_function("() => document.querySelector('.plot').layout.xaxis.range[1] < 100")
+    page.wait_for_function("() => document.querySelector('.plot').data[0].x.length > 500")
+    page.mouse.move(area["x"] + 600, area["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(area["x"] + 100, area["y"] + 60, steps=20)
+    page.mouse.up()
+    page.wait_for_function("() => document.querySelector('.plot').layout.xaxis.range[0] > 20")
+
+    plots = [size for address, size in replies(page) if "/plot?" in address]
+    assert max(plots) < PLOT_BYTES
+    assert len(plots) < 30  # each step of the zoom fetches once at most, and so does the pan

@@ -1,0 +1,79 @@
+"""A still image: boxes, classes and confidences over the picture, the seven of the selected face beside it."""
+
+from itertools import combinations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.api.made_jobs import MadeUp, finish_job
+from tests.browser.conftest import Installation
+from tests.browser.made_recordings import lay_beside
+from tests.browser.pictures import png
+
+
+def show_still(page: Page, installation: Installation, *, faces: int) -> None:
+    made = MadeUp(filename="face.png", frame_count=1, still=True, faces_of_frame=(faces,))
+    job = finish_job(installation.database, installation.blobs, made)
+    lay_beside(installation, job, "media", png(640, 480))
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+
+
+def test_it_shows_a_box_a_class_and_a_confidence_on_each_face(
+    page: Page, installation: Installation
+) -> None:
+    show_still(page, installation, faces=2)
+
+    expect(page.locator(".box-label")).to_have_text(["1Angry 88 %", "2Disgust 88 %"])
+    boxes = page.locator(".stage rect")
+    expect(boxes).to_have_count(2)
+    stage = page.locator(".stage img").bounding_box()
+    drawn = boxes.nth(1).bounding_box()
+    assert stage and drawn
+    scale = stage["width"] / 640  # the face lies at x 160, y 30 and is 80 wide and 90 high
+    assert drawn["x"] - stage["x"] == pytest.approx(160 * scale, abs=3)
+    assert drawn["y"] - stage["y"] == pytest.approx(30 * scale, abs=3)
+    assert drawn["width"] == pytest.approx(80 * scale, abs=4)
+    assert drawn["height"] == pytest.approx(90 * scale, abs=4)
+
+
+def test_the_bars_are_those_of_the_selected_face(page: Page, installation: Installation) -> None:
+    show_still(page, installation, faces=2)
+    disgust = page.locator(".bars tr", has_text="Disgust").locator(".number")
+    expect(disgust).to_have_text("2.0 %")
+
+    page.get_by_role("button", name="2Disgust 88 %").click()
+    expect(disgust).to_have_text("88.0 %")
+    page.locator(".stage rect").first.click()
+
+    expect(disgust).to_have_text("2.0 %")
+
+
+def test_a_picture_without_faces_says_so(page: Page, installation: Installation) -> None:
+    show_still(page, installation, faces=0)
+
+    expect(page.locator("figcaption")).to_have_text("No face was found in this picture.")
+    expect(page.locator(".bars")).to_have_count(0)
+
+
+def test_labels_of_crowded_faces_stay_on_the_picture_and_apart(
+    page: Page, installation: Installation
+) -> None:
+    show_still(page, installation, faces=5)
+
+    for width in (1000, 500, 330):
+        page.set_viewport_size({"width": width, "height": 800})
+        expect(page.locator(".box-label")).to_have_count(5)
+        page.evaluate(
+            "() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))"
+        )
+        stage, *labels = page.evaluate(
+            """[".stage", ".box-label"].flatMap(wanted => Array.from(
+                document.querySelectorAll(wanted), found => found.getBoundingClientRect().toJSON()))"""
+        )
+        for label in labels:
+            assert stage["left"] - 1 <= label["left"] and label["right"] <= stage["right"] + 1
+            assert stage["top"] - 1 <= label["top"] and label["bottom"] <= stage["bottom"] + 1
+        for one, two in combinations(labels, 2):
+            apart_x = one["right"] <= two["left"] + 1 or two["right"] <= one["left"] + 1
+            apart_y = one["bottom"] <= two["top"] + 1 or two["bottom"] <= one["top"] + 1
+            assert apart_x or apart_y

@@ -1,0 +1,358 @@
+"""A video beside its timeline: boxes in step with the picture, seeking, tracks, names, sums."""
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import FloatRect, Locator, Page, expect
+
+from storage.exports import csv_lines
+from storage.timelines import iterate_frames
+from tests.api.made_jobs import MadeUp, end_job, plan_next, queue_job, see_segment
+from tests.browser.conftest import Installation
+from tests.browser.made_recordings import TALK, finish_video, lay_beside, lay_film, lay_thumbnails
+from tests.browser.pictures import READ_NUMBER
+
+FRAME_S = 0.04
+WATCH_BOXES = """() => {
+    const video = document.querySelector("video");
+    window.seen = []; // [media time of a picture, the top of the box that is drawn with it]
+    const look = (_, { mediaTime }) => {
+        const box = document.querySelector(".stage rect:not([style*=none])");
+        window.seen.push([mediaTime, Number(box?.getAttribute("y"))]);
+        video.requestVideoFrameCallback(look);
+    };
+    video.requestVideoFrameCallback(look);
+}"""
+
+
+def open_video(page: Page, installation: Installation, job_id: str) -> None:
+    page.goto(f"{installation.address}/#/jobs/{job_id}")
+    expect(page.locator(".plot .main-svg").first).to_be_visible()
+    expect(page.locator(".facts")).to_be_visible()
+    page.wait_for_function("() => document.querySelector('video').readyState >= 2")
+
+
+def shown_picture(page: Page) -> int:
+    return page.locator("video").evaluate(READ_NUMBER)
+
+
+def drawn_top(page: Page) -> int:
+    return int(page.locator(".stage rect").first.get_attribute("y") or -1)
+
+
+def area_of(plot: Locator) -> FloatRect:
+    """The lines' own area, in pixels of the window."""
+    area = plot.locator(".nsewdrag").bounding_box()
+    assert area
+    return area
+
+
+def wait_for_picture(page: Page, number: int) -> None:
+    page.wait_for_function(
+        f"(n) => ({READ_NUMBER})(document.querySelector('video')) === n", arg=number
+    )
+
+
+@pytest.mark.parametrize("first_tick", [0, 25], ids=["from zero", "one second late"])
+def test_each_box_belongs_to_the_picture_it_is_drawn_on(
+    page: Page, installation: Installation, tmp_path: Path, first_tick: int
+) -> None:
+    job = finish_video(installation, tmp_path, first_tick=first_tick)
+    open_video(page, installation, job.id)
+
+    page.evaluate(WATCH_BOXES)
+    page.keyboard.press("Space")
+    page.wait_for_function("() => window.seen.length > 25")
+    seen = page.evaluate("window.seen")
+
+    frames = [round(media_s / FRAME_S) - first_tick for media_s, _ in seen]
+    assert len(set(frames)) > 10
+    assert [top for _, top in seen] == [30 + frame % 7 for frame in frames]
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowLeft")  # with the picture at rest its own number can be compared too
+    page.wait_for_function(
+        f"(read) => ({READ_NUMBER})(document.querySelector('video')) % 7 + 30"
+        " === Number(document.querySelector('.stage rect').getAttribute('y'))"
+    )
+
+
+def test_the_box_lies_where_the_api_says(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    job = finish_video(installation, tmp_path)
+    open_video(page, installation, job.id)
+    face = httpx.get(f"{installation.address}/v1/jobs/{job.id}/timeline").json()["frames"][0][
+        "faces"
+    ][0]
+
+    video, drawn = (page.locator(one).first.bounding_box() for one in ("video", ".stage rect"))
+
+    assert video and drawn
+    scale = video["width"] / 320
+    assert drawn["x"] - video["x"] == pytest.approx(face["box"]["x"] * scale, abs=3)
+    assert drawn["y"] - video["y"] == pytest.approx(face["box"]["y"] * scale, abs=3)
+    assert drawn["width"] == pytest.approx(face["box"]["width"] * scale, abs=5)
+    assert drawn["height"] == pytest.approx(face["box"]["height"] * scale, abs=5)
+
+
+def test_a_click_on_the_plot_seeks_to_the_frame(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    job = finish_video(installation, tmp_path)
+    open_video(page, installation, job.id)
+    area = area_of(page.locator(".plot"))
+
+    for share in (0.25, 0.8):
+        wanted_s = share * 99 * FRAME_S
+        page.mouse.click(area["x"] + share * area["width"], area["y"] + 60)
+        wait_for_picture(page, int(wanted_s / FRAME_S))
+
+        assert page.locator("video").evaluate("video => video.currentTime") == pytest.approx(
+            wanted_s, abs=FRAME_S
+        )
+        head = page.locator(".playhead").bounding_box()
+        assert head
+        assert head["x"] + 5 == pytest.approx(area["x"] + share * area["width"], abs=6)
+
+
+def test_a_drag_along_a_lane_seeks_as_it_goes(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    job = finish_video(installation, tmp_path)
+    open_video(page, installation, job.id)
+    lane = page.locator(".strip").first
+    lane.scroll_into_view_if_needed()
+    strip = lane.bounding_box()
+    assert strip
+
+    page.mouse.move(strip["x"] + 10, strip["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(strip["x"] + 0.5 * strip["width"], strip["y"] + 5, steps=5)
+    page.mouse.up()
+
+    wait_for_picture(page, 49)
+
+
+def test_the_playhead_moves_while_it_plays(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    job = finish_video(installation, tmp_path)
+    open_video(page, installation, job.id)
+    head = page.locator(".playhead")
+    before = head.bounding_box()
+
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("() => document.querySelector('video').currentTime > 0.5")
+    page.get_by_role("button", name="Pause").click()
+
+    after = head.bounding_box()
+    assert before and after
+    assert after["x"] > before["x"] + 50
+    expect(page.locator(".time")).to_have_text(re.compile(r"^0:0[0-3]\.\d\d / 0:03\.96$"))
+
+
+def test_arrows_go_frame_by_frame(page: Page, installation: Installation, tmp_path: Path) -> None:
+    job = finish_video(installation, tmp_path)
+    open_video(page, installation, job.id)
+
+    for number in (1, 2, 3):
+        page.keyboard.press("ArrowRight")
+        wait_for_picture(page, number)
+    page.keyboard.press("ArrowLeft")
+    wait_for_picture(page, 2)
+
+    assert drawn_top(page) == 30 + 2
+
+
+def test_brackets_go_to_the_next_change_of_expression(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    gaps = MadeUp(frame_count=40, segment_frames=40, faces_of_frame=(1,) * 10 + (0,) * 10)
+    job = finish_video(installation, tmp_path, gaps)
+    open_video(page, installation, job.id)
+    page.get_by_text("Raw", exact=True).click()  # each frame's face reads as another expression
+
+    page.keyboard.press("]")
+    wait_for_picture(page, 1)
+    page.keyboard.press("]")
+    wait_for_picture(page, 2)
+    page.keyboard.press("[")
+    wait_for_picture(page, 1)
+
+
+def test_plus_zooms_in_and_a_drag_pans(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    job = finish_video(installation, tmp_path)
+    open_video(page, installation, job.id)
+    area = area_of(page.locator(".plot"))
+    middle = area["x"] + area["width"] / 2
+    page.mouse.click(middle, area["y"] + 60)
+    wait_for_picture(page, 49)
+    strip = page.locator(".strip").first
+
+    for _ in range(3):
+        page.get_by_role("button", name="Zoom in").click()
+    zoomed = [float(part) for part in (strip.get_attribute("viewBox") or "").split()]
+    assert zoomed[2] == pytest.approx(99 * FRAME_S / 1.6**3)
+    page.mouse.move(middle, area["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(middle - area["width"] / 4, area["y"] + 60, steps=6)
+    page.mouse.up()
+
+    panned = [float(part) for part in (strip.get_attribute("viewBox") or "").split()]
+    assert panned[2] == pytest.approx(zoomed[2])
+    assert panned[0] == pytest.approx(zoomed[0] + zoomed[2] / 4, abs=zoomed[2] / 50)
+    assert shown_picture(page) == 49  # a drag is no click
+    page.get_by_role("button", name="Show all").click()
+    assert (strip.get_attribute("viewBox") or "").startswith("0 0 3.96")
+
+
+def test_a_lane_has_gaps_where_its_face_is_not(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    gaps = MadeUp(frame_count=40, segment_frames=40, faces_of_frame=(1,) * 10 + (0,) * 5 + (1,) * 5)
+    job = finish_video(installation, tmp_path, gaps)
+    open_video(page, installation, job.id)
+    page.locator(".lane").first.scroll_into_view_if_needed()
+
+    page.wait_for_selector(".strip rect", state="attached")
+    stretches = page.locator(".strip").first.evaluate(
+        "strip => Array.from(strip.children, r => [Number(r.getAttribute('x')), Number(r.getAttribute('width'))])"
+    )
+
+    covered = [x for x, _ in stretches] + [x + width for x, width in stretches]
+    assert not [x for x in covered if 10.5 * FRAME_S < x < 14.5 * FRAME_S]
+    assert sum(width for _, width in stretches) == pytest.approx(30 * FRAME_S, abs=FRAME_S)
+    expect(page.locator(".lane .thumb img").first).to_be_visible()
+
+
+def test_a_name_given_to_a_face_stands_in_the_csv(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    job = finish_video(installation, tmp_path, MadeUp(frame_count=20, faces_of_frame=(2,)))
+    open_video(page, installation, job.id)
+
+    page.get_by_role("button", name="Face 2").click()
+    page.get_by_label("Name", exact=True).fill("Ada")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="Ada")).to_be_visible()
+    expect(page.locator(".lane .name")).to_have_text(["Face 1", "Ada"])
+    with page.expect_download() as downloading:
+        page.get_by_role("link", name="Download CSV").click()
+
+    assert downloading.value.suggested_filename == "talk.csv"
+    downloading.value.save_as(tmp_path / "got.csv")
+    frames = iterate_frames(installation.database, job.job)
+    assert (tmp_path / "got.csv").read_text() == "".join(csv_lines(frames, persons={1: "Ada"}))
+
+
+def test_raw_and_smoothed_are_one_click_apart(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    job = finish_video(installation, tmp_path)
+    open_video(page, installation, job.id)
+    face = httpx.get(f"{installation.address}/v1/jobs/{job.id}/timeline").json()["frames"][0][
+        "faces"
+    ][0]
+    angry = page.locator(".panel .bars tr", has_text="Angry").locator(".number")
+    expect(angry).to_have_text(f"{100 * face['smoothed']['angry']:.1f} %")
+
+    page.get_by_text("Raw", exact=True).click()
+
+    expect(angry).to_have_text("88.0 %")
+    expect(page.locator(".box-label").first).to_have_text("Angry 88 %")
+    smoothed = f"/v1/jobs/{job.id}/timeline.csv?scores=smoothed"
+    expect(page.get_by_role("link", name="Smoothed CSV")).to_have_attribute("href", smoothed)
+
+
+def test_the_summary_says_what_the_api_says(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    made = MadeUp(frame_count=60, segment_frames=60)
+    job = finish_video(installation, tmp_path, made)
+    open_video(page, installation, job.id)
+    summary = httpx.get(f"{installation.address}/v1/jobs/{job.id}/summary").json()
+
+    facts = page.locator(".facts")
+    expect(facts).to_contain_text("Frames looked at60")
+    expect(facts).to_contain_text("Without a face20 (33 %)")
+    for name, share in summary["share"].items():
+        row = page.locator(".pair .bars tr", has_text=re.compile(f"^{name}", re.IGNORECASE))
+        expect(row.locator(".number")).to_have_text(f"{100 * share:.1f} %")
+
+
+def test_a_timeline_grows_while_its_job_runs(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    database, made = (
+        installation.database,
+        MadeUp(frame_count=50, segment_frames=25, faces_of_frame=(1,)),
+    )
+    job = queue_job(database, installation.blobs, made)
+    lay_thumbnails(installation, job, tracks=1)
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+    expect(page.locator(".job-head")).to_contain_text("Waiting for a free worker")
+
+    plan_next(database, made)
+    lay_film(installation, job, tmp_path, frames=50)
+    see_segment(database, made)
+    expect(page.locator(".job-head")).to_contain_text("25 of 50 frames · 50 %")
+    expect(page.locator(".plot .main-svg").first).to_be_visible()
+    drawn = "(points) => document.querySelector('.plot').data[0].x.length === points"
+    page.wait_for_function(drawn, arg=25)
+    see_segment(database, made)
+    page.wait_for_function(drawn, arg=50)
+    expect(page.locator(".lane")).to_have_count(0)
+    end_job(database, made)
+
+    expect(page.locator(".lane")).to_have_count(1)
+    expect(page.locator(".state")).to_have_text("Done")
+    expect(page.get_by_role("link", name="Download CSV")).to_be_visible()
+
+
+def test_progress_never_goes_back(page: Page, installation: Installation) -> None:
+    page.evaluate(
+        """async () => {
+            const { Pace } = await import("/static/progress.js");
+            const pace = new Pace();
+            window.seen = [[10, 100], [50, 500], [40, 400], [60, 600]].map(([percent, frames_done], turn) => {
+                pace.see({percent, frames_done, frames_total: 1000, stage: "analyse"}, 1000 * turn);
+                return pace.percent;
+            });
+            window.words = pace.words({percent: 60, frames_done: 600, frames_total: 1000, stage: "analyse"});
+        }"""
+    )
+
+    assert page.evaluate("seen") == [10, 50, 50, 60]
+    assert re.fullmatch(
+        r"Looking for faces · 600 of 1,000 frames · 60 % · \d+ frames per second · \d+ s left",
+        page.evaluate("words"),
+    )
+
+
+def test_a_video_without_faces_says_so(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    job = finish_video(installation, tmp_path, MadeUp(frame_count=10, faces_of_frame=(0,)))
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+
+    expect(page.get_by_text("No face was found in this video.")).to_be_visible()
+    expect(page.locator(".lane")).to_have_count(0)
+
+
+def test_a_video_that_cannot_be_played_keeps_its_timeline(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    job = finish_video(installation, tmp_path, TALK)
+    lay_beside(installation, job, "media", b"\0\0\0\x18ftypisom" + bytes(900))
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+
+    expect(page.get_by_text("This browser can't play the recording")).to_be_visible()
+    page.mouse.click(600, 10)
+    page.keyboard.press("ArrowRight")
+
+    expect(page.locator(".time")).to_have_text("0:00.04 / 0:03.96")
+    assert drawn_top(page) == 31

@@ -1,0 +1,135 @@
+"""Detecting faces in some frames of a window and finding them in all: match, interpolate, look closer where that fails.
+
+A window runs from one frame of the grid to the next: full detection looks at its ends. Where the same faces stand at both,
+their boxes are interpolated, once a cheap look at the middle confirms them; where they do not, the window is halved and
+detected in the middle, so that cuts, entrances and exits are found to the frame. Cuts seen in the brightness split the window
+at once. All is a function of the window's own frames, so any split of a video at its grid gives the same boxes.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from storage.records import JobOptions, MediaInfo
+from worker.vision.boxes import FaceBoxes, Floats
+from worker.vision.cuts import ShotFrame, is_cut
+from worker.vision.detectors.port import FaceDetector
+from worker.vision.matching import matched
+
+MAX_WINDOW_US = 500_000
+"""Heads turn within half a second: with fewer frames per second, windows have fewer frames."""
+MAX_WINDOW_PIXELS = 100_000_000
+"""Of all frames of a window, which are kept until its faces are known: 48 frames of 1080p, 12 of 4K."""
+CLOSE = 0.75
+"""Overlap with the confirmed box from which on an interpolated one counts as right: below it is looked at more closely."""
+
+
+def window_length(media: MediaInfo, options: JobOptions) -> int:
+    """Looked-at frames from one frame of the grid to the next: `detect_every`, or fewer for slow or very large video."""
+    length = min(options.detect_every, MAX_WINDOW_PIXELS // (media.width * media.height))
+    if media.duration_us > 0:
+        length = min(length, MAX_WINDOW_US * (media.frame_count - 1) // media.duration_us)
+    if options.sample_fps is not None:
+        length = min(length, int(MAX_WINDOW_US * options.sample_fps / 1_000_000))
+    return max(1, length)
+
+
+def located(
+    frames: Iterable[ShotFrame], detector: FaceDetector, *, length: int
+) -> Iterator[tuple[ShotFrame, FaceBoxes]]:
+    """Give every frame its faces; the first frame is one of the grid, and so is every `length`-th after it.
+
+    The last frame closes the last window, on the grid or not. No more than a window's frames are kept.
+    """
+    window: list[ShotFrame] = []
+    first = FaceBoxes.empty()
+    for shown in frames:
+        window.append(shown)
+        if len(window) == 1:
+            first = detector.detect(shown.frame)
+        elif len(window) == length + 1:
+            boxes = _Window(window, detector).located(first)
+            yield from zip(window[:-1], boxes, strict=False)
+            window, first = window[-1:], boxes[-1]
+    if window:
+        yield from zip(window, _Window(window, detector).located(first), strict=True)
+
+
+class _Window:
+    """The frames from one frame of the grid to the next, both included, and what was found in them so far."""
+
+    def __init__(self, window: Sequence[ShotFrame], detector: FaceDetector) -> None:
+        self._frames = [shown.frame for shown in window]
+        self._thumbnails = [shown.thumbnail for shown in window]
+        self._cuts = [index for index, shown in enumerate(window) if index and shown.begins_shot]
+        self._detector = detector
+        self._found: dict[int, FaceBoxes] = {}
+
+    def located(self, first: FaceBoxes) -> list[FaceBoxes]:
+        """The faces of every frame, given those of the first."""
+        self._found[0] = first
+        shots = self._shots()
+        for start, end in shots:
+            self._detect(start)
+            self._detect(end)
+        for start, end in shots:
+            self._fill(start, end)
+        return [self._found[index] for index in range(len(self._frames))]
+
+    def _shots(self) -> list[tuple[int, int]]:
+        """First and last frame of each part without a cut."""
+        ends = [index - 1 for index in self._cuts] + [len(self._frames) - 1]
+        return list(zip([0, *self._cuts], ends, strict=True))
+
+    def _detect(self, index: int) -> None:
+        if index not in self._found:
+            self._found[index] = self._detector.detect(self._frames[index])
+
+    def _fill(self, start: int, end: int) -> None:
+        """Find the faces between two frames whose faces are known."""
+        if end - start < 2:
+            return
+        middle = (start + end) // 2
+        before, after = self._found[start], self._found[end]
+        if is_cut(self._thumbnails[start], self._thumbnails[end]):
+            self._detect(middle)  # a dissolve or a fast turn of the camera: anything may be there
+        else:
+            self._found[middle] = self._searched(middle, before, after)
+        here = self._found[middle]
+        pairs = matched(before.xyxy, after.xyxy)
+        if len(pairs) == len(before) == len(after):
+            before, after = before[pairs[:, 0]], after[pairs[:, 1]]
+            expected = between(before, after, (middle - start) / (end - start))
+            found = matched(expected.xyxy, here.xyxy, least=CLOSE)
+            if len(found) == len(expected):
+                here = here[found[:, 1]]
+                self._interpolate(start, middle, before, here)
+                self._interpolate(middle, end, here, after)
+                return
+        self._fill(start, middle)
+        self._fill(middle, end)
+
+    def _searched(self, index: int, before: FaceBoxes, after: FaceBoxes) -> FaceBoxes:
+        """Find the faces about those of the frames on both sides: another one would have to come and go in between."""
+        if not len(before) and not len(after):
+            return before
+        expected = FaceBoxes(
+            np.concatenate([before.xyxy, after.xyxy]), np.concatenate([before.scores, after.scores])
+        )
+        return self._detector.detect_near(self._frames[index], expected)
+
+    def _interpolate(self, start: int, end: int, before: FaceBoxes, after: FaceBoxes) -> None:
+        for index in range(start + 1, end):
+            self._found[index] = between(before, after, (index - start) / (end - start))
+
+
+def between(before: FaceBoxes, after: FaceBoxes, share: float) -> FaceBoxes:
+    """Faces on the straight way from their boxes in one frame to those in another, `share` (0..1) of it gone.
+
+    Both hold the same faces in the same order. Scores are interpolated too; landmarks are dropped.
+    """
+
+    def mixed(one: Floats, other: Floats) -> Floats:
+        return (one + (other - one) * np.float32(share)).astype(np.float32)
+
+    return FaceBoxes(mixed(before.xyxy, after.xyxy), mixed(before.scores, after.scores))
