@@ -41,7 +41,7 @@ def reduced_rgb(
     planes = [_halved(_pixels(picture, index), width, height) for index in range(3)]
     if len({plane.shape for plane in planes}) > 1:
         planes = [_resized(plane, width, height) for plane in planes]
-    yuv = _resized(cv2.merge(planes), width, height)
+    yuv = _resized(np.asarray(cv2.merge(planes), np.uint8), width, height)
     matrix = _to_rgb(WEIGHTS[colorspace], limited_range=limited_range)
     return np.asarray(cv2.transform(yuv, matrix), np.uint8)
 
