@@ -27,6 +27,8 @@ export class ExpressionPlot {
   #ours = false; // a change of the axis that plotly itself made
   #due = 0;
   #turn = 0;
+  #reading = false;
+  #released = Promise.resolve(); // waits while the plot is dragged: drawing anew would let go of it
 
   /** Draw into `where`, `gutter` pixels from its left and `edge` from its right border, in step with `axis`. */
   constructor(where, { job, axis, gutter, edge, signal }) {
@@ -66,6 +68,7 @@ export class ExpressionPlot {
     this.#turn += 1;
     const mine = this.#turn;
     const data = await this.#read();
+    await this.#released;
     if (mine !== this.#turn || this.#signal.aborted) return;
     this.#data = data;
     await this.#plotly.react(this.#where, this.#traces(), this.#layout(), CONFIG);
@@ -125,6 +128,7 @@ export class ExpressionPlot {
   }
 
   #watch() {
+    this.#where.addEventListener("pointerdown", () => this.#hold(), { signal: this.#signal });
     const follow = (event) => this.#followDrag(event);
     this.#where.on("plotly_relayouting", follow);
     this.#where.on("plotly_relayout", follow);
@@ -135,6 +139,14 @@ export class ExpressionPlot {
     this.#signal.addEventListener("abort", () => {
       sized.disconnect();
       this.#plotly.purge(this.#where);
+    });
+  }
+
+  #hold() {
+    this.#released = new Promise((resolve) => {
+      // plotly ends its drag at the mouseup, which comes after the pointerup
+      const release = () => requestAnimationFrame(resolve);
+      for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, release, { once: true, signal: this.#signal, capture: true });
     });
   }
 
@@ -155,8 +167,21 @@ export class ExpressionPlot {
       const shown = this.#where.layout.xaxis.range;
       const { from, to } = this.#axis;
       if (!dragging && (shown[0] !== from || shown[1] !== to)) this.#plotly.relayout(this.#where, { xaxis: { ...this.#where.layout.xaxis, ...this.#stretch() } });
-      if (this.#needsOther()) this.refresh();
+      this.#catchUp();
     });
+  }
+
+  /** Fetch what is shown, one stretch at a time: a long drag asks again only when the answer before is in. */
+  async #catchUp() {
+    if (this.#reading) return;
+    this.#reading = true;
+    try {
+      while (!this.#signal.aborted && this.#needsOther()) await this.refresh();
+    } catch {
+      // what is there stays; the next move asks again
+    } finally {
+      this.#reading = false;
+    }
   }
 
   #needsOther() {
