@@ -1,6 +1,6 @@
 """What a job's owner decides while it lives: to stop it, and to have it tried again. What is done already stays."""
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, case, select, update
 
 from storage.commits import ready_finalise
 from storage.database import Database, now_s
@@ -42,10 +42,13 @@ def retry_job(database: Database, job_id: str) -> None:
         job, state = _locked(connection, job_id)
         if state not in ENDED_EARLY:
             raise JobNotEnded(f"the job is {state}; expected one that failed or was cancelled")
+        # A planned one runs: if the model or engine of its plan is gone, that is what gets it planned anew.
+        planned = jobs.c.segments_total.is_not(None)
+        begun = case((planned, JobState.RUNNING), else_=JobState.QUEUED)
         connection.execute(
             update(jobs)
             .where(jobs.c.job == job)
-            .values(state=JobState.QUEUED, error_code=None, error_message=None, finished_at=None)
+            .values(state=begun, error_code=None, error_message=None, finished_at=None)
         )
         waiting = segments.c.kind == SegmentKind.FINALISE
         for mine, becomes in ((waiting, SegmentState.WAITING), (~waiting, SegmentState.READY)):

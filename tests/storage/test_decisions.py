@@ -1,14 +1,17 @@
 """What an owner decides about a job holds against the workers that are at it."""
 
-import pytest
+from dataclasses import replace
 
-from storage import claims, jobs
+import pytest
+from sqlalchemy import update
+
+from storage import claims, jobs, tables
 from storage.database import Database
 from storage.decisions import cancel_job, retry_job
 from storage.errors import CorruptMedia, JobEnded, JobNotEnded, LeaseLost
-from storage.failures import free_expired_leases, report_failure
+from storage.failures import adopt_orphan, free_expired_leases, report_failure
 from storage.records import JobState, SegmentKind
-from tests.storage.made_jobs import ABLE, commit, planned_job, take
+from tests.storage.made_jobs import ABLE, commit, new_job, planned_job, take
 
 
 def test_nobody_can_claim_or_commit_for_a_cancelled_job(database: Database) -> None:
@@ -70,9 +73,33 @@ def test_a_job_that_failed_begins_with_clean_counts(database: Database) -> None:
     retry_job(database, job_id)
 
     job = jobs.get_job(database, job_id)
-    assert (job.state, job.error_code, job.finished_at) == (JobState.QUEUED, None, None)
+    assert (job.state, job.error_code, job.finished_at) == (JobState.RUNNING, None, None)
     assert take(database).kind is SegmentKind.ANALYSE
-    assert jobs.get_job(database, job_id).state is JobState.RUNNING
+
+
+def test_a_job_that_was_never_planned_waits_for_its_plan_again(database: Database) -> None:
+    job_id = new_job(database)
+    cancel_job(database, job_id)
+
+    retry_job(database, job_id)
+
+    assert jobs.get_job(database, job_id).state is JobState.QUEUED
+    assert take(database).kind is SegmentKind.PLAN
+
+
+def test_a_job_tried_again_after_an_update_is_planned_anew(database: Database) -> None:
+    """Its plan is another engine's, whose workers are gone."""
+    job_id = planned_job(database, 2)
+    cancel_job(database, job_id)
+    with database.writing() as connection:
+        connection.execute(update(tables.jobs).values(claimed_at=1.0))
+    newer = replace(ABLE, engine_version="another")
+
+    retry_job(database, job_id)
+
+    assert claims.claim_next(database, newer, lease_s=60) is None
+    assert adopt_orphan(database, newer)
+    assert take(database, newer).kind is SegmentKind.PLAN
 
 
 def test_only_live_jobs_are_cancelled_and_only_ended_ones_tried_again(database: Database) -> None:
