@@ -138,7 +138,7 @@ def _workers(database: Database, blobs: Blobs, settings: Settings) -> Iterator[C
                     failures.free_expired_leases(database)
                     if not work_next(engine, analyser):
                         stop.wait(_IDLE_S)
-        except BaseException as error:
+        except BaseException as error:  # a thread can't end the call: the main one raises it
             raised.append(error)
 
     def check() -> None:

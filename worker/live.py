@@ -65,7 +65,7 @@ class LiveSessions:
             self._watch_idle()
         try:
             session.begin()
-        except BaseException:
+        except BaseException:  # whatever kept it from starting, its place must be free again
             self.close(session_id)
             raise
         return session_id

@@ -128,7 +128,7 @@ def _file(descriptor: int, *, kind: str, tag: str, name: str) -> Response:
     one_range = request.method == "GET" and "," not in request.headers.get("Range", "")
     try:
         reply.make_conditional(request, accept_ranges=one_range, complete_length=size)
-    except Exception:
+    except Exception:  # a range that can't be met: no reply will close the file
         file.close()
         raise
     return reply

@@ -91,7 +91,7 @@ def receiving(blobs: Blobs, *, max_bytes: int) -> Iterator[IncomingMedium]:
         location, file = blobs.create(job_id)
         with file:
             yield IncomingMedium(job_id, location, file, max_bytes=max_bytes)
-    except BaseException as error:
+    except BaseException as error:  # whatever ends an upload, its bytes must go
         blobs.delete(job_id)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFull() from error

@@ -114,7 +114,7 @@ def test_what_could_not_be_made_leaves_no_trace(tmp_path: Path) -> None:
     job_id = made_job(blobs)
 
     with pytest.raises(ZeroDivisionError), blobs.creating_beside(job_id, "preview.mp4"):
-        1 / 0  # noqa: B018
+        1 / 0  # noqa: B018  # any exception inside the block
 
     assert [file.name for file in (tmp_path / job_id).iterdir()] == ["media"]
 

@@ -201,10 +201,9 @@ def test_first_default_stream_is_taken_when_there_are_two(tmp_path: Path) -> Non
         for stream, width in zip(streams, (64, 96), strict=True):
             stream.width, stream.height, stream.pix_fmt = width, 64, "yuv420p"
         streams[1].disposition = av.stream.Disposition.default
-        for index, stream in enumerate(streams):
+        for stream in streams:
             frame = av.VideoFrame(stream.width, 64, "yuv420p")
             frame.pts = 0
             container.mux([*stream.encode(frame), *stream.encode(None)])
-            assert index in (0, 1)
 
     assert planned(file).media.width == 96
