@@ -177,8 +177,9 @@ export class ExpressionPlot {
     this.#reading = true;
     try {
       while (!this.#signal.aborted && this.#needsOther()) await this.refresh();
-    } catch {
+    } catch (problem) {
       // what is there stays; the next move asks again
+      if (!this.#signal.aborted) this.#where.dispatchEvent(new CustomEvent("trouble", { detail: problem.message, bubbles: true }));
     } finally {
       this.#reading = false;
     }

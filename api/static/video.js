@@ -64,6 +64,7 @@ class VideoView {
   }
 
   async begin() {
+    this.#timeline.node.addEventListener("trouble", (event) => this.#say(event.detail), { signal: this.#signal });
     await Promise.all([this.#showMedium(), this.#job.state === "done" ? this.#showResults() : this.#beginPlot()]);
     await this.#draw();
   }

@@ -46,3 +46,16 @@ def test_an_hour_opens_and_pans_by_small_replies(page: Page, installation: Insta
     plots = [size for address, size in replies(page) if "/plot?" in address]
     assert max(plots) < PLOT_BYTES
     assert len(plots) < 30  # each step of the zoom fetches once at most, and so does the pan
+
+
+def test_a_plot_that_cannot_be_fetched_says_so(page: Page, installation: Installation) -> None:
+    job = finish_hour(installation)
+    lay_thumbnails(installation, job, tracks=5)
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+    expect(page.locator(".plot .main-svg").first).to_be_visible()
+    page.route("**/plot?*", lambda route: route.abort())
+
+    for _ in range(4):
+        page.get_by_role("button", name="Zoom in").click()
+
+    expect(page.get_by_text("The server doesn't answer")).to_be_visible()
