@@ -1,7 +1,13 @@
-"""The thin Celery shell: one task, and the life of a child process."""
+"""The thin Celery shell: one task, and the life of a child process.
+
+A child looks when a hint comes, and now and then without one: a broker that is away, a sweeper that died, a
+consumer that came back deaf from a lost connection (celery issues 8030 and 10205) only slow it down.
+"""
 
 import logging
 import mmap
+import threading
+import time
 from typing import Any
 
 from celery import shared_task, signals
@@ -17,9 +23,14 @@ from worker.work import work_next
 
 logger = logging.getLogger(__name__)
 
+LOOK_UNASKED_S = 10.0
+"""How long work waits for a child at the most when no hint of it arrives."""
+
 # Shared with the children by the fork, so that the parent can tell them to hand their work back. A
 # byte, not a multiprocessing.Event: a child killed while it holds that one's lock would hang all others.
 _stop_flag = mmap.mmap(-1, 1)
+
+_at_work = threading.Lock()  # one piece at a time, hinted at or not
 
 
 def _stopping() -> bool:
@@ -34,8 +45,30 @@ def look() -> None:
     """Work until there is nothing to do."""
     if _child is None:
         raise AssertionError("the child process was not set up")
-    while not _stopping() and work_next(*_child):
+    with _at_work:
+        _work_to_the_end(*_child)
+
+
+def _work_to_the_end(engine: Engine, analyser: Analyser) -> None:
+    while not _stopping() and work_next(engine, analyser):
         pass
+
+
+def _look_unasked(engine: Engine, limits: AnalyserLimits) -> None:
+    """Look every LOOK_UNASKED_S unless a hint is being followed; runs in a thread of its own."""
+    while True:
+        time.sleep(LOOK_UNASKED_S)
+        if not _at_work.acquire(blocking=False):
+            continue
+        try:
+            with Analyser(limits) as analyser:  # its own: one ends with the thread that started it
+                _work_to_the_end(engine, analyser)
+        except (
+            Exception
+        ):  # broad: whatever it was this time, a thread that ended would never look again
+            logger.exception("looking for work failed; trying again in %g s", LOOK_UNASKED_S)
+        finally:
+            _at_work.release()
 
 
 @signals.worker_process_init.connect
@@ -52,7 +85,9 @@ def _begin(**_: Any) -> None:
         stopping=_stopping,
         wake_others=_waker(settings),
     )
-    _child = engine, Analyser(AnalyserLimits.from_settings(settings))
+    limits = AnalyserLimits.from_settings(settings)
+    _child = engine, Analyser(limits)
+    threading.Thread(target=_look_unasked, args=(engine, limits), daemon=True).start()
 
 
 def _waker(settings: Settings) -> Any:
@@ -65,8 +100,9 @@ def _waker(settings: Settings) -> Any:
 def _end(**_: Any) -> None:
     if _child is not None:
         engine, analyser = _child
-        analyser.close()
-        engine.database.close()
+        with _at_work:  # what was found unasked is handed back first
+            analyser.close()
+            engine.database.close()
 
 
 @signals.worker_shutting_down.connect

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psutil
+from kombu.exceptions import OperationalError
 from sqlalchemy import select
 
 from api import broker
@@ -23,7 +24,7 @@ from storage.settings import Settings
 from storage.tables import segments
 from tests.waiting import wait_until
 from tests.worker.clips import SEGMENT_TARGET_S
-from worker.celery_app import hint_sender
+from worker.celery_app import hint_sender, make_celery, queue_length
 from worker.tether import tethered
 
 ROOT = Path(__file__).parents[2]
@@ -144,9 +145,26 @@ class System:
         return jobs.get_job(self.database, job_id)
 
     def wait_until_ended(self, job_id: str) -> JobView:
+        """Wait for a job. Raises TimeoutError with all there is to find out why it does not end."""
         ended = (JobState.DONE, JobState.FAILED)
-        wait_until(lambda: self.job(job_id).state in ended, "the job ends", patience_s=90)
+        try:
+            wait_until(lambda: self.job(job_id).state in ended, "the job ends", patience_s=90)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}\n{self._state_of(job_id)}") from error
         return self.job(job_id)
+
+    def _state_of(self, job_id: str) -> str:
+        job = self.job(job_id)
+        with self.database.reading() as connection:
+            pieces = connection.execute(select(segments).where(segments.c.job == job.job)).all()
+        logs = (f"{log.name}:\n{log.read_text()[-4000:]}" for log in self._folder.glob("*.log"))
+        return "\n".join([str(job), *map(str, pieces), f"hints: {self._waiting_hints()}", *logs])
+
+    def _waiting_hints(self) -> str:
+        try:
+            return str(queue_length(make_celery(self.settings)))
+        except OperationalError as error:
+            return str(error)
 
     def wait_until_at_work(self, job_id: str) -> None:
         """Wait until its frames are being looked at."""

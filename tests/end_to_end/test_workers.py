@@ -129,6 +129,32 @@ def test_a_broker_that_lost_its_queues_loses_no_job(
     assert worker.process.poll() is None
 
 
+def test_work_goes_on_while_the_broker_is_away(undisturbed: str, clip: Path) -> None:
+    with new_system("") as system:
+        worker = system.start("worker")
+        wait_until(lambda: len(worker.children()) == system.settings.workers, "the pool stands")
+        system.broker.stop()
+
+        job_id = system.new_job(clip, EVERY_FRAME)
+
+        assert system.wait_until_ended(job_id).state is JobState.DONE
+        assert system.csv(job_id) == undisturbed
+
+
+def test_a_worker_asked_to_end_hands_back_what_it_found_unasked(clip: Path) -> None:
+    with new_system("") as system:
+        worker = system.start("worker")
+        job_id = system.new_job(clip, EVERY_FRAME)
+        system.wait_until_at_work(job_id)
+
+        worker.terminate(STOP_LIMIT_S)
+
+        job = system.job(job_id)
+        assert job.state is JobState.RUNNING
+        assert set(counters(system.database, job.job)) == {(0, 0)}
+        assert SegmentState.RUNNING not in states(system.database, job.job)
+
+
 def test_a_worker_asked_to_end_hands_its_work_back_at_once(undisturbed: str, clip: Path) -> None:
     with new_system("") as system:
         worker = system.start("worker")

@@ -146,7 +146,9 @@ class Analyser:
         except (OSError, WireError) as error:
             ended = self._describe_end()
             raise AnalyserDied(f"the analysing process {ended} on this file: {error}") from error
-        except BaseException:  # a lease lost, a stop: whatever ends the wait, the child must not go on
+        except (
+            BaseException
+        ):  # a lease lost, a stop: whatever ends the wait, the child must not go on
             self.close()
             raise
         raise self._named(messages.raised(answer))
