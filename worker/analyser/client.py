@@ -146,10 +146,8 @@ class Analyser:
         except (OSError, WireError) as error:
             ended = self._describe_end()
             raise AnalyserDied(f"the analysing process {ended} on this file: {error}") from error
-        except (
-            BaseException
-        ):  # a lease lost, a stop: whatever ends the wait, the child must not go on
-            self.close()
+        except BaseException:
+            self.close()  # a lease lost, a stop: whatever ends the wait, the child must not go on
             raise
         raise self._named(messages.raised(answer))
 
