@@ -16,6 +16,8 @@ Picture = npt.NDArray[np.uint8]
 SIZES = {"360p": (640, 360), "720p": (1280, 720), "1080p": (1920, 1080)}
 HEAD_HEIGHT = 0.55
 """Of the picture's height: the heads' own clip is 144 pixels high, its face about 60."""
+HEAD_DELAYS = (0, 40)
+"""Frames by which each head is late, so that they do not move alike."""
 
 
 class NoMaterialError(Exception):
@@ -39,15 +41,21 @@ def write_talk(file: Path, *, width: int, height: int, frames: int) -> Path:
 def _talk(width: int, height: int) -> Iterator[Picture]:
     heads = _forth_and_back(_pictures("carphone_pristine.mp4"))
     background = cycle(_forth_and_back(_pictures("bikes.mp4")))
-    head_size = (round(height * HEAD_HEIGHT * 176 / 144), round(height * HEAD_HEIGHT))
+    places = head_places(width, height)
     for index, behind in enumerate(background):
         picture = np.asarray(cv2.resize(behind, (width, height)), np.uint8)
-        for place, delay in ((0.04, 0), (0.96, 40)):
-            head = cv2.resize(heads[(index + delay) % len(heads)], head_size)
-            left = round(place * (width - head_size[0]))
-            top = (height - head_size[1]) // 2
-            picture[top : top + head_size[1], left : left + head_size[0]] = head
+        for (left, top, right, bottom), delay in zip(places, HEAD_DELAYS, strict=True):
+            head = cv2.resize(heads[(index + delay) % len(heads)], (right - left, bottom - top))
+            picture[top:bottom, left:right] = head
         yield picture
+
+
+def head_places(width: int, height: int) -> list[tuple[int, int, int, int]]:
+    """Left, top, right and bottom of what each head was put into: its face is somewhere in there."""
+    across, down = round(height * HEAD_HEIGHT * 176 / 144), round(height * HEAD_HEIGHT)
+    top = (height - down) // 2
+    lefts = [round(share * (width - across)) for share in (0.04, 0.96)]
+    return [(left, top, left + across, top + down) for left in lefts]
 
 
 def _forth_and_back(pictures: list[Picture]) -> list[Picture]:

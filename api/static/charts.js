@@ -18,6 +18,11 @@ export function plotly() {
   return coming;
 }
 
+/** Begin to fetch plotly, which is large, before it is needed; whoever needs it then says what went wrong. */
+export function plotlySoon() {
+  plotly().catch(() => undefined);
+}
+
 function load() {
   return new Promise((resolve, reject) => {
     const script = element("script", { src: document.body.dataset.plotly });

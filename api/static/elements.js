@@ -2,11 +2,11 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Make an element. `properties` are attributes, `onclick` a listener; children are elements or strings. */
+/** Make an element. `properties` are attributes and, as `onclick` and the like, listeners; children are elements or strings. */
 export function element(name, properties = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
-    if (key === "onclick") made.addEventListener("click", value);
+    if (typeof value === "function") made.addEventListener(key.slice(2), value);
     else if (value !== null && value !== undefined) made.setAttribute(key, value);
   }
   made.append(...children.filter((child) => child !== null));

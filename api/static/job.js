@@ -1,6 +1,7 @@
 // One recording: how far it is, and what was seen in it.
 
 import { getJson, postJson } from "./api.js";
+import { plotlySoon } from "./charts.js";
 import { askAndDelete } from "./deletion.js";
 import { downloads } from "./downloads.js";
 import { announce, element, say } from "./elements.js";
@@ -33,6 +34,7 @@ async function showResult(view, job, where, signal) {
     return view;
   }
   if (job.state !== "done" && !canBeginEarly(job)) return null;
+  if (!job.media.still) plotlySoon();
   const { show } = await import(job.media.still ? "./still.js" : "./video.js");
   return signal.aborted ? null : show(job, where, signal);
 }

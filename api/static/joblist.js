@@ -1,6 +1,7 @@
 // A list of jobs that keeps itself up to date.
 
 import { getJson } from "./api.js";
+import { plotlySoon } from "./charts.js";
 import { announce, element, pause, say } from "./elements.js";
 import { askAndDelete } from "./deletion.js";
 import { jobAddress } from "./router.js";
@@ -118,7 +119,7 @@ export class JobList {
       { "data-job": job.id },
       element(
         "a",
-        { href: jobAddress(job.id), class: "open" },
+        { href: jobAddress(job.id), class: "open", onpointerenter: () => this.#expect(job.id), onfocus: () => this.#expect(job.id) },
         element("span", { class: "thumb", "aria-hidden": "true" }),
         element("span", { class: "stack grow" },
           element("span", { class: "name" }, job.filename),
@@ -129,6 +130,12 @@ export class JobList {
       element("span", { class: "state" }),
       element("button", { type: "button", class: "quiet delete", "aria-label": `Delete ${job.filename}`, onclick: () => this.#delete(job) }, "Delete"),
     );
+  }
+
+  /** Somebody is about to open this job: fetch what its view needs. */
+  #expect(id) {
+    const job = this.#jobs.get(id);
+    if (job?.state === "done" && !job.media.still) plotlySoon();
   }
 
   async #delete(job) {

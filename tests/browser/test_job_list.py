@@ -1,5 +1,7 @@
 """The lists of recordings: found again, followed, searched, deleted after a question."""
 
+from pathlib import Path
+
 from playwright.sync_api import Page, expect
 
 from storage.jobs import get_job, list_jobs
@@ -148,3 +150,17 @@ def test_a_hostile_name_is_text_everywhere(
     expect(page.locator(".lane .name").first).to_have_text(name)
     assert page.title() == f"{name} · Affectline"
     assert page.locator("[onerror]").count() == 0
+
+
+def test_plots_are_fetched_when_a_video_is_about_to_be_opened(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    job = finish_video(installation, tmp_path)
+    show_list(page, installation)
+    link = page.get_by_role("link", name=job.filename)
+    expect(link).to_be_visible()
+    assert page.evaluate("() => window.Plotly === undefined")
+
+    link.hover()
+
+    page.wait_for_function("() => window.Plotly !== undefined")

@@ -4,6 +4,7 @@ Source: P. Viola and M. Jones, "Rapid object detection using a boosted cascade o
 file is OpenCV's haarcascade_frontalface_default.xml (R. Lienhart, Intel licence for open source computer vision).
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -13,21 +14,47 @@ import numpy.typing as npt
 from storage.errors import ConfigurationError
 from worker.vision.boxes import FaceBoxes, Floats
 from worker.vision.crops import CropSpec
+from worker.vision.detectors.port import DETECTION_SIDE
 from worker.vision.frames import Frame, reduced_size
 from worker.vision.matching import overlaps
 
-SEARCHED_SIDE = 400
-"""Longer side of the picture that is searched. Of 480 faces of 96 to 160 pixels in 640 it finds 0.8 % less than at 640, for
-half the work."""
-SMALLEST_FACE = 24
-"""Side of the cascade's own window, pixels of the searched picture."""
-SCALE_STEP = 1.1
-MIN_NEIGHBOURS = 5
-"""Raw hits that must agree on a face: fewer find more faces and many more things that are none."""
-NEARBY = 1.35
-"""How many times as large or as small a face may be that is searched about a box, and how far beyond the box it may lie."""
+WINDOW = 24
+"""Side of the cascade's own window, pixels: no smaller face is found in a picture."""
+GLIMPSED_SIDE = 320
+"""Longer side of the picture that is scanned for places worth a closer look."""
+GLIMPSED_STEP = 1.18
+"""Scale from one size of face to the next in that scan; larger steps lose faces, smaller ones take longer."""
+SEARCHED_SIDE = DETECTION_SIDE
+"""Longer side of the picture in which these places are searched."""
+SEARCHED_STEP = 1.1
+"""Scale from one size of face to the next in this search, OpenCV's default."""
+MIN_NEIGHBOURS = 4
+"""Raw hits of the search that must agree on a face: fewer find more faces and many more things that are none."""
+DENSE = 2
+"""From this many times the window's side on OpenCV's cascade looks at every position, below it only at every fourth: so
+the scan asks for smaller faces only, of ever smaller pictures."""
+SAME_PLACE = 0.35
+"""Overlap of two hits of the scan from which on they are of one place."""
+SAME_FACE = 0.6
+"""Overlap of two expected boxes from which on they are of one face: those of the frames on both sides, mostly."""
+WITHIN = 0.65
+"""Share of a box within another one from which on it is a part of that one's face."""
 HALF_SURE = 3.0
 """Margin over the last stage's threshold that counts as a score of one half."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far from a box, and how unlike it, the face may be that is searched there."""
+
+    size: float
+    """So many times as large or as small."""
+    beside: float
+    """Beyond the box by so many of its sides."""
+
+
+OF_A_GLIMPSE = Reach(size=1.5, beside=0.5)
+OF_A_FORMER_BOX = Reach(size=1.35, beside=0.35)
 
 
 class HaarDetector:
@@ -44,32 +71,56 @@ class HaarDetector:
         self._stages, self._last_threshold = _stages_and_last_threshold(file)
 
     def detect(self, frame: Frame) -> FaceBoxes:
-        """Find frontal faces of at least 24 pixels in the picture reduced to 400 pixels.
+        """Find frontal faces of at least 48 pixels in the picture reduced to 640, or 24 in one of at most 320 pixels.
+
+        Coarse to fine: a scan at every fourth position says where to search closely. It finds as many faces of six clips
+        (105 to 107) as OpenCV's cascade does alone on all of the picture, in three eighths of the time.
 
         Score: m / (m + HALF_SURE), where m is the best margin of the face's windows over the last stage's threshold.
         """
-        luma = _reduced(frame.luma)
-        found = self._searched(luma, sides=(SMALLEST_FACE, max(luma.shape)))
-        return FaceBoxes((found.xyxy * _enlargement(frame, luma)).astype(np.float32), found.scores)
+        luma = _reduced(frame.luma, SEARCHED_SIDE)
+        return self._about(frame, luma, self._glimpsed(luma), OF_A_GLIMPSE)
 
     def detect_near(self, frame: Frame, expected: FaceBoxes) -> FaceBoxes:
         """Search about each expected box, for faces of about its size, and take the one that overlaps it best."""
-        luma = _reduced(frame.luma)
-        scale = _enlargement(frame, luma)
-        parts = [self._near(luma, box) for box in (expected.xyxy / scale).astype(np.float32)]
-        parts = [FaceBoxes.empty(), *parts]
+        luma = _reduced(frame.luma, SEARCHED_SIDE)
+        boxes = (expected.xyxy / _enlargement(frame, luma)).astype(np.float32)
+        return self._about(frame, luma, _gathered(boxes, SAME_FACE), OF_A_FORMER_BOX)
+
+    def _glimpsed(self, luma: npt.NDArray[np.uint8]) -> Floats:
+        """(n, 4) places that look like faces: the cascade's hits from one to two windows on ever smaller pictures."""
+        hits = [np.zeros((0, 4), np.float32)]
+        side = min(GLIMPSED_SIDE, max(luma.shape))
+        while min((picture := _reduced(luma, side)).shape) >= WINDOW:
+            found = self._cascade.detectMultiScale(
+                picture,
+                scaleFactor=GLIMPSED_STEP,
+                minNeighbors=0,
+                minSize=(WINDOW, WINDOW),
+                maxSize=(DENSE * WINDOW - 1,) * 2,
+            )
+            hits.append(_corners(found) * np.float32(luma.shape[1] / picture.shape[1]))
+            side //= 2
+        return _gathered(np.concatenate(hits), SAME_PLACE)
+
+    def _about(
+        self, frame: Frame, luma: npt.NDArray[np.uint8], places: Floats, reach: Reach
+    ) -> FaceBoxes:
+        """The faces about places of the searched picture, in pixels of the frame."""
+        parts = [FaceBoxes.empty(), *(self._near(luma, place, reach) for place in places)]
         xyxy = np.concatenate([found.xyxy for found in parts])
         scores = np.concatenate([found.scores for found in parts])
-        return _without_doubles(FaceBoxes((xyxy * scale).astype(np.float32), scores))
+        found = _distinct(FaceBoxes(xyxy, scores))
+        return FaceBoxes((found.xyxy * _enlargement(frame, luma)).astype(np.float32), found.scores)
 
-    def _near(self, luma: npt.NDArray[np.uint8], box: Floats) -> FaceBoxes:
-        """The one face about a box of the detection picture, if there is one."""
+    def _near(self, luma: npt.NDArray[np.uint8], box: Floats, reach: Reach) -> FaceBoxes:
+        """The one face about a box of the searched picture, if there is one."""
         side = float(box[2] - box[0])
-        margin = side * (NEARBY - 1)
-        left, top = (max(0, int(edge - margin)) for edge in box[:2])
-        right, bottom = (int(edge + margin) + 1 for edge in box[2:])
-        sides = (max(SMALLEST_FACE, int(side / NEARBY)), int(side * NEARBY) + 1)
-        found = self._searched(np.ascontiguousarray(luma[top:bottom, left:right]), sides=sides)
+        least = max(WINDOW, int(side / reach.size))
+        left, top = (max(0, int(edge - reach.beside * side)) for edge in box[:2])
+        right, bottom = (int(edge + reach.beside * side) + 1 for edge in box[2:])
+        part = np.ascontiguousarray(luma[top:bottom, left:right])
+        found = self._searched(part, sides=(least, int(side * reach.size) + 1))
         if not len(found):
             return found
         moved = found.xyxy + np.array([left, top] * 2, np.float32)
@@ -83,7 +134,7 @@ class HaarDetector:
             return FaceBoxes.empty()
         found, stages, sums = self._cascade.detectMultiScale3(
             luma,
-            scaleFactor=SCALE_STEP,
+            scaleFactor=SEARCHED_STEP,
             minNeighbors=MIN_NEIGHBOURS,
             minSize=(least, least),
             maxSize=(most, most),
@@ -91,19 +142,39 @@ class HaarDetector:
         )
         passed = (
             np.asarray(stages).reshape(-1) == self._stages
-        )  # windows that fail late are listed too
+        )  # those that fail late are listed too
         if not passed.any():
             return FaceBoxes.empty()
-        xywh = np.asarray(found, np.float32).reshape(-1, 4)[passed]
         margins = np.asarray(sums, np.float64).reshape(-1)[passed] - self._last_threshold
-        xyxy = np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1)
-        return FaceBoxes(xyxy, _scores(margins))
+        return FaceBoxes(_corners(found)[passed], _scores(margins))
 
 
-def _without_doubles(found: FaceBoxes) -> FaceBoxes:
-    """Drop boxes that overlap an earlier one by more than half: two expected boxes lead to one face."""
-    again = np.triu(overlaps(found.xyxy, found.xyxy) > 0.5, k=1).any(axis=0)
-    return found[np.flatnonzero(~again)]
+def _gathered(hits: Floats, least: float) -> Floats:
+    """(n, 4) the mean of each bunch of boxes that overlap by so much, the largest bunch first."""
+    same = overlaps(hits, hits) >= least
+    left = np.ones(len(hits), bool)
+    places = [np.zeros((0, 4), np.float32)]
+    while left.any():
+        heart = int(np.where(left, same[:, left].sum(axis=1), -1).argmax())
+        bunch = same[heart] & left
+        places.append(hits[bunch].mean(axis=0, keepdims=True))
+        left &= ~bunch
+    return np.concatenate(places)
+
+
+def _distinct(found: FaceBoxes) -> FaceBoxes:
+    """Drop doubles, and what lies within a larger box: two places may lead to one face, and a chin may look like one."""
+    xyxy = found.xyxy
+    areas = (xyxy[:, 2] - xyxy[:, 0]) * (xyxy[:, 3] - xyxy[:, 1])
+    order = np.argsort(-areas, kind="stable")
+    kept: list[int] = []
+    for index in order.tolist():
+        low = np.maximum(xyxy[kept, :2], xyxy[index, :2])
+        high = np.minimum(xyxy[kept, 2:], xyxy[index, 2:])
+        shared = np.prod(np.maximum(high - low, 0), axis=1)
+        if not (shared >= WITHIN * areas[index]).any():
+            kept.append(index)
+    return found[np.array(sorted(kept), np.intp)]
 
 
 def _enlargement(frame: Frame, luma: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
@@ -111,14 +182,20 @@ def _enlargement(frame: Frame, luma: npt.NDArray[np.uint8]) -> npt.NDArray[np.fl
     return np.array([frame.width / luma.shape[1], frame.height / luma.shape[0]] * 2)
 
 
-def _reduced(luma: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """The detection picture. Its range does not matter: the cascade normalises each window's contrast."""
+def _reduced(luma: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+    """A picture of at most this longer side. Its range does not matter: the cascade normalises each window's contrast."""
     height, width = luma.shape
-    size = reduced_size(width, height, max_side=SEARCHED_SIDE)
+    size = reduced_size(width, height, max_side=side)
     contiguous = np.ascontiguousarray(luma)
     if size == (width, height):
         return contiguous
     return np.asarray(cv2.resize(contiguous, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _corners(xywh: object) -> Floats:
+    """(n, 4) xyxy of OpenCV's rectangles; it returns an empty tuple where there are none."""
+    found = np.asarray(xywh, np.float32).reshape(-1, 4)
+    return np.concatenate([found[:, :2], found[:, :2] + found[:, 2:]], axis=1)
 
 
 def _scores(margins: npt.NDArray[np.float64]) -> Floats:
