@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -16,14 +17,28 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import VideoReformatter
 
-from storage.records import Detector
+from storage.labels import EXPRESSIONS
+from storage.records import Detector, JobOptions
+from tests.vision.conftest import descriptor, no_progress
+from tests.vision.made_media import Recipe, write_video
 from worker.vision.classifier import Classifier
 from worker.vision.crops import CropSpec, crop_faces
 from worker.vision.detectors import DETECTORS, FaceDetector
 from worker.vision.frames import Frame
+from worker.vision.pipeline import Pipeline
+from worker.vision.probe import plan_medium
 
 WIDTH, HEIGHT = 640, 480
 COLUMNS, ROWS = 3, 2
+SIDES = (96, 160)
+"""Of the pasted squares, pixels."""
+SHOT_FRAMES = 17
+"""Of video that shows the same six faces."""
+DRIFT = 8
+"""Pixels by which they move to each side."""
+
+Shot = tuple[npt.NDArray[np.uint8], dict[int, tuple[int, int, int]]]
+"""A picture and left, top and side of each face in it, by the face's number."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +59,12 @@ class ChainResult:
     @property
     def bare_accuracy(self) -> float:
         """On the covered faces."""
-        return float((self.bare == self.truth)[self.covered].mean())
+        return _mean((self.bare == self.truth)[self.covered])
 
     @property
     def chained_accuracy(self) -> float:
         """On the covered faces."""
-        return float((self.chained == self.truth)[self.covered].mean())
+        return _mean((self.chained == self.truth)[self.covered])
 
     @property
     def loss(self) -> float:
@@ -60,12 +75,17 @@ class ChainResult:
     def loss_error(self) -> float:
         """Standard error of `loss`: of n faces only those that one way gets right and the other wrong matter (McNemar)."""
         discordant = ((self.bare == self.truth) != (self.chained == self.truth))[self.covered]
-        return float(np.sqrt(discordant.sum()) / self.covered.sum())
+        return float(np.sqrt(discordant.sum()) / max(1, self.covered.sum()))
 
     @property
     def agreement(self) -> float:
         """Share of covered faces that get the same label both ways."""
-        return float((self.chained == self.bare)[self.covered].mean())
+        return _mean((self.chained == self.bare)[self.covered])
+
+
+def _mean(these: npt.NDArray[np.bool_]) -> float:
+    """0 of none: no face was covered."""
+    return float(these.mean()) if len(these) else 0.0
 
 
 def load_faces(file: Path, count: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
@@ -84,12 +104,13 @@ def run_chain(
     detector: FaceDetector,
     classifier: Classifier,
     framing: CropSpec | None = None,
+    sides: tuple[int, int] = SIDES,
 ) -> ChainResult:
-    """Paste faces into pictures, six in each, and let the chain read them."""
+    """Paste faces into pictures, six in each, of sides from the first to the second, and let the chain read them."""
     framing = framing or detector.framing
     crops: dict[int, npt.NDArray[np.float32]] = {}
     strays, spent = 0, 0.0
-    for picture, places in pictures_of(faces):
+    for picture, places in pictures_of(faces, sides):
         frame = Frame(0, 0, av.VideoFrame.from_ndarray(picture, "rgb24"), VideoReformatter())
         started = time.process_time()
         boxes = detector.detect(frame)
@@ -101,26 +122,86 @@ def run_chain(
                 strays += 1
             else:
                 crops.setdefault(face, crop)
-    covered = np.array([index in crops for index in range(len(faces))])
-    chained = np.full(len(faces), -1)
-    found = [crops[index] for index in sorted(crops)]
-    chained[covered] = classifier.probabilities(np.stack(found)).argmax(axis=1)
-    bare = classifier.probabilities(faces[..., None].astype(np.float32)).argmax(axis=1)
+    read = {}
+    if crops:
+        predicted = classifier.probabilities(np.stack(list(crops.values()))).argmax(axis=1)
+        read = dict(zip(crops, predicted.tolist(), strict=True))
     pictures = -(-len(faces) // (COLUMNS * ROWS))
-    return ChainResult(covered, truth, bare, chained, strays, 1000 * spent / pictures)
+    return _result(faces, truth, read, classifier, strays, 1000 * spent / pictures)
 
 
-def pictures_of(
+def run_chain_in_video(
     faces: npt.NDArray[np.uint8],
-) -> Iterator[tuple[npt.NDArray[np.uint8], dict[int, tuple[int, int, int]]]]:
-    """Pictures of six faces each, 96 to 160 pixels, on a faintly noisy gray; with (left, top, side) of each face."""
+    truth: npt.NDArray[np.int64],
+    *,
+    pipeline: Pipeline,
+    classifier: Classifier,
+    folder: Path,
+    options: JobOptions,
+) -> ChainResult:
+    """Let faces move through a compressed video, six at a time, and let the whole engine read them.
+
+    What counts is the frame in the middle of each shot, whose boxes are interpolated unless every frame is searched.
+    """
+    shots = list(pictures_of(faces))
+    moving = (moved(shot, step) for shot in shots for step in range(SHOT_FRAMES))
+    video = Recipe(rate=Fraction(25), keyframe_every=250, options={"crf": "23"})
+    file = write_video(folder / "faces.mp4", (picture for picture, _ in moving), video)
+    with descriptor(file) as fd:
+        plan = plan_medium(fd, options, segment_target_us=10**12, progress=no_progress)
+        (whole,) = plan.segments
+        seen = pipeline.analyse(fd, options, plan.media, whole, progress=no_progress)
+    read: dict[int, int] = {}
+    strays = 0
+    for face in seen.faces:
+        shot, step = divmod(face.frame, SHOT_FRAMES)
+        if step != SHOT_FRAMES // 2:
+            continue
+        box = np.array([face.x, face.y, face.x + face.width, face.y + face.height], np.float32)
+        index = _face_at(box, moved(shots[shot], step)[1])
+        if index is None:
+            strays += 1
+        else:
+            read.setdefault(index, int(np.argmax([getattr(face, name) for name in EXPRESSIONS])))
+    return _result(faces, truth, read, classifier, strays, 0.0)
+
+
+def _result(
+    faces: npt.NDArray[np.uint8],
+    truth: npt.NDArray[np.int64],
+    read: dict[int, int],
+    classifier: Classifier,
+    strays: int,
+    detection_ms: float,
+) -> ChainResult:
+    """What came of it, given what the chain read of the faces that it found."""
+    covered = np.array([index in read for index in range(len(faces))])
+    chained = np.array([read.get(index, -1) for index in range(len(faces))])
+    bare = classifier.probabilities(faces[..., None].astype(np.float32)).argmax(axis=1)
+    return ChainResult(covered, truth, bare, chained, strays, detection_ms)
+
+
+def moved(shot: Shot, step: int) -> Shot:
+    """A picture and its faces' places some frames later: all of it drifts, and its border is repeated."""
+    picture, places = shot
+    x, y = round(DRIFT * np.sin(step / 3)), round(DRIFT * np.cos(step / 4)) - DRIFT
+    padded = np.pad(picture, ((DRIFT * 2,) * 2, (DRIFT * 2,) * 2, (0, 0)), mode="edge")
+    top, left = 2 * DRIFT - y, 2 * DRIFT - x
+    seen = padded[top : top + HEIGHT, left : left + WIDTH]
+    return np.ascontiguousarray(seen), {
+        index: (a + x, b + y, side) for index, (a, b, side) in places.items()
+    }
+
+
+def pictures_of(faces: npt.NDArray[np.uint8], sides: tuple[int, int] = SIDES) -> Iterator[Shot]:
+    """Pictures of six faces each, on a faintly noisy gray; with (left, top, side) of each face."""
     random = np.random.default_rng(2013)
     cell = WIDTH // COLUMNS
     for start in range(0, len(faces), COLUMNS * ROWS):
         gray = random.normal(110, 6, (HEIGHT, WIDTH))
         places: dict[int, tuple[int, int, int]] = {}
         for slot, face in enumerate(faces[start : start + COLUMNS * ROWS]):
-            side = int(random.integers(96, 161))
+            side = int(random.integers(sides[0], sides[1] + 1))
             left = slot % COLUMNS * cell + (cell - side) // 2
             top = slot // COLUMNS * HEIGHT // ROWS + (HEIGHT // ROWS - side) // 2
             enlarged = cv2.resize(face, (side, side), interpolation=cv2.INTER_CUBIC)
