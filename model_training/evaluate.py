@@ -19,13 +19,12 @@ from pathlib import Path
 import numpy as np
 
 from model_training import metrics, report
-from model_training.commands import run_command
+from model_training.commands import run_command, scoring_parser
 from model_training.contract import as_input
 from model_training.datasets import read_faces
 from model_training.faces import FACE_SIZE, FaceSet, find_copies
 from model_training.heldback import held_back_part
 from model_training.metadata import read_metadata
-from model_training.readers import ALL_SPLITS, SPLITS
 from model_training.report import Probabilities, Report
 from model_training.selective import selective_curve
 from storage.errors import InputError
@@ -43,15 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     """Return the options of the command line."""
-    parser = argparse.ArgumentParser(prog="model_training.evaluate", description=__doc__)
-    parser.add_argument("--model", type=Path, required=True, help="ONNX file")
-    parser.add_argument("--data", type=Path, required=True, help="npz, csv or class folders")
-    parser.add_argument(
-        "--split",
-        choices=(*SPLITS, ALL_SPLITS),
-        default="validation",
-        help="where the data names splits (default: validation, the contest's PublicTest)",
-    )
+    parser = scoring_parser("evaluate", __doc__)
     parser.add_argument(
         "--held-back", action="store_true", help="of --data what training held back"
     )
@@ -59,7 +50,6 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--speed", action="store_true", help="measure faces per CPU second")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="where to draw PNG pictures")
     parser.add_argument("--name", help="what to call it in a table (default: its file's name)")
-    parser.add_argument("--seed", type=int, default=1, help="of the bootstrap (default: 1)")
     return parser.parse_args(arguments)
 
 

@@ -13,14 +13,13 @@ import sys
 from pathlib import Path
 
 from model_training import metrics
-from model_training.commands import run_command
+from model_training.commands import run_command, scoring_parser
 from model_training.contract import as_input
 from model_training.datasets import read_faces
 from model_training.disturbances import Pictures
 from model_training.evaluate import describe_model
 from model_training.faces import FaceSet
 from model_training.metadata import read_metadata
-from model_training.readers import ALL_SPLITS, SPLITS
 from model_training.report import Report, confusion_of, interval, rounded
 from model_training.trials import TRIALS, Outcome, Trial
 from worker.vision.classifier import Classifier
@@ -34,17 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     """Return the options of the command line."""
-    parser = argparse.ArgumentParser(prog="model_training.robustness", description=__doc__)
-    parser.add_argument("--model", type=Path, required=True, help="ONNX file")
-    parser.add_argument("--data", type=Path, required=True, help="npz, csv or class folders")
-    parser.add_argument(
-        "--split",
-        choices=(*SPLITS, ALL_SPLITS),
-        default="validation",
-        help="where the data names splits (default: validation, the contest's PublicTest)",
-    )
+    parser = scoring_parser("robustness", __doc__)
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="where to draw robustness.png")
-    parser.add_argument("--seed", type=int, default=1, help="of the bootstrap (default: 1)")
     return parser.parse_args(arguments)
 
 

@@ -1,5 +1,6 @@
 """An hour with five faces opens and pans by a few small replies."""
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Installation
@@ -7,6 +8,7 @@ from tests.browser.long_timeline import finish_hour
 from tests.browser.made_recordings import lay_thumbnails
 
 PLOT_BYTES = 300_000
+SHOWN = "() => document.querySelector('.plot').layout.xaxis.range"
 FIRST_BYTES = 1_500_000  # one plot, five lanes and the rows of ten seconds
 
 
@@ -46,6 +48,34 @@ def test_an_hour_opens_and_pans_by_small_replies(page: Page, installation: Insta
     plots = [size for address, size in replies(page) if "/plot?" in address]
     assert max(plots) < PLOT_BYTES
     assert len(plots) < 30  # each step of the zoom fetches once at most, and so does the pan
+
+
+def test_a_drag_goes_on_when_other_data_arrives_meanwhile(
+    page: Page, installation: Installation
+) -> None:
+    job = finish_hour(installation)
+    lay_thumbnails(installation, job, tracks=5)
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+    expect(page.locator(".plot .main-svg").first).to_be_visible()
+    for _ in range(3):
+        page.get_by_role("button", name="Zoom in").click()
+    page.wait_for_load_state("networkidle")
+    area = page.locator(".plot .nsewdrag").bounding_box()
+    assert area
+    first, last = page.evaluate(SHOWN)
+
+    page.mouse.move(area["x"] + 600, area["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(area["x"] + 500, area["y"] + 60, steps=5)
+    with page.expect_response("**/plot?*scores=raw*"):
+        page.get_by_text("Raw", exact=True).evaluate("(label) => label.click()")
+    page.wait_for_timeout(300)
+    page.mouse.move(area["x"] + 200, area["y"] + 60, steps=5)
+    page.mouse.up()
+
+    page.wait_for_timeout(300)
+    moved = page.evaluate(SHOWN)[0] - first
+    assert moved == pytest.approx(400 / area["width"] * (last - first), rel=0.05)
 
 
 def test_a_plot_that_cannot_be_fetched_says_so(page: Page, installation: Installation) -> None:

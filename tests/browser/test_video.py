@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import FloatRect, Locator, Page, expect
 
 from storage.exports import csv_lines
+from storage.jobs import JobView
 from storage.timelines import iterate_frames
 from tests.api.made_jobs import MadeUp, end_job, plan_next, queue_job, see_segment
 from tests.browser.conftest import Installation
@@ -78,14 +79,18 @@ def test_each_box_belongs_to_the_picture_it_is_drawn_on(
     )
 
 
+def first_face(installation: Installation, job: JobView) -> dict:
+    """The first face of a job's first frame, as the API tells it."""
+    timeline = httpx.get(f"{installation.address}/v1/jobs/{job.id}/timeline").json()
+    return timeline["frames"][0]["faces"][0]
+
+
 def test_the_box_lies_where_the_api_says(
     page: Page, installation: Installation, tmp_path: Path
 ) -> None:
     job = finish_video(installation, tmp_path)
     open_video(page, installation, job.id)
-    face = httpx.get(f"{installation.address}/v1/jobs/{job.id}/timeline").json()["frames"][0][
-        "faces"
-    ][0]
+    face = first_face(installation, job)
 
     video, drawn = (page.locator(one).first.bounding_box() for one in ("video", ".stage rect"))
 
@@ -254,9 +259,7 @@ def test_raw_and_smoothed_are_one_click_apart(
 ) -> None:
     job = finish_video(installation, tmp_path)
     open_video(page, installation, job.id)
-    face = httpx.get(f"{installation.address}/v1/jobs/{job.id}/timeline").json()["frames"][0][
-        "faces"
-    ][0]
+    face = first_face(installation, job)
     angry = page.locator(".panel .bars tr", has_text="Angry").locator(".number")
     expect(angry).to_have_text(f"{100 * face['smoothed']['angry']:.1f} %")
 
