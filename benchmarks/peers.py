@@ -50,7 +50,7 @@ def main() -> None:
             "ours": [_ours(file, *how) for how in _ways()],
             "fer": _peer(_fer, pictures),
             "mtcnn": _compared_mtcnn(pictures),
-            "versions": {name: _version(name) for name in ("fer", "mtcnn", "tensorflow")},
+            "versions": {name: _version(name) for name in ("fer", "mtcnn", "tensorflow-cpu")},
         }
     json.dump(results, sys.stdout, indent=2)
     print()

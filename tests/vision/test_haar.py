@@ -9,7 +9,7 @@ import pytest
 from tests.vision.made_media import astronaut, talking_head
 from tests.vision.test_detectors import ASTRONAUTS_FACE, frame_of, iou
 from worker.vision.boxes import FaceBoxes
-from worker.vision.detectors.haar import HaarDetector, _distinct
+from worker.vision.detectors.haar import MAX_HITS, HaarDetector, _distinct, _thinned
 
 HEAD = (120, 20, 330, 230)
 """Left, top, right, bottom of the astronaut's head and helmet ring."""
@@ -70,6 +70,19 @@ def test_what_the_cascade_finds_alone_is_found(haar: HaarDetector) -> None:
         for x, y, width, height in alone:
             box = np.array([x, y, x + width, y + height])
             assert max((iou(box, one) for one in found), default=0) > 0.5
+
+
+def test_a_wall_of_faces_is_searched_in_bounded_memory(haar: HaarDetector) -> None:
+    side = round(26 / FACE_OF_HEAD)
+    places = [(x, y, 26) for x in range(0, 320 - side, side) for y in range(0, 320 - side, side)]
+
+    glimpsed = haar._glimpsed(
+        np.ascontiguousarray(with_heads(*places, width=320, height=320)[..., 0])
+    )
+
+    assert len(glimpsed) >= len(places)
+    assert len(_thinned(np.zeros((50_000, 4), np.float32))) == MAX_HITS
+    assert len(_thinned(np.zeros((0, 4), np.float32))) == 0
 
 
 def test_doubles_and_what_lies_within_a_face_are_dropped() -> None:

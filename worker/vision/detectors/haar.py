@@ -33,6 +33,8 @@ MIN_NEIGHBOURS = 4
 DENSE = 2
 """From this many times the window's side on OpenCV's cascade looks at every position, below it only at every fourth: so
 the scan asks for smaller faces only, of ever smaller pictures."""
+MAX_HITS = 1500
+"""Of the scan, kept of a picture full of faces: overlaps are compared in pairs."""
 SAME_PLACE = 0.35
 """Overlap of two hits of the scan from which on they are of one place."""
 SAME_FACE = 0.6
@@ -101,7 +103,7 @@ class HaarDetector:
             )
             hits.append(_corners(found) * np.float32(luma.shape[1] / picture.shape[1]))
             side //= 2
-        return _gathered(np.concatenate(hits), SAME_PLACE)
+        return _gathered(_thinned(np.concatenate(hits)), SAME_PLACE)
 
     def _about(
         self, frame: Frame, luma: npt.NDArray[np.uint8], places: Floats, reach: Reach
@@ -140,13 +142,18 @@ class HaarDetector:
             maxSize=(most, most),
             outputRejectLevels=True,
         )
-        passed = (
-            np.asarray(stages).reshape(-1) == self._stages
-        )  # those that fail late are listed too
+        # windows that fail late are listed too
+        passed = np.asarray(stages).reshape(-1) == self._stages
         if not passed.any():
             return FaceBoxes.empty()
         margins = np.asarray(sums, np.float64).reshape(-1)[passed] - self._last_threshold
         return FaceBoxes(_corners(found)[passed], _scores(margins))
+
+
+def _thinned(hits: Floats) -> Floats:
+    """At most MAX_HITS of them, evenly taken: a face has several."""
+    chosen = np.linspace(0, len(hits) - 1, min(len(hits), MAX_HITS)).astype(np.intp)
+    return hits[chosen]
 
 
 def _gathered(hits: Floats, least: float) -> Floats:
