@@ -19,6 +19,7 @@ export class JobList {
   #page;
   #signal;
   #jobs = new Map(); // id -> job, newest first
+  #leaving = new Set(); // ids of jobs that are being deleted: nobody asks for them any more
   #next = null;
   #wanted = "";
 
@@ -84,6 +85,7 @@ export class JobList {
       await pause(LOOK_AGAIN_MS, this.#signal);
       if (document.hidden) continue;
       for (const job of [...this.#jobs.values()].filter((one) => isUnfinished(one) || awaitsPictures(one))) {
+        if (this.#leaving.has(job.id)) continue;
         const found = await getJson(job.links.self, this.#signal).catch(() => null); // the next look may do better
         if (found === null || !this.#jobs.has(job.id)) continue;
         this.#jobs.set(job.id, found);
@@ -139,7 +141,12 @@ export class JobList {
   }
 
   async #delete(job) {
-    if (!(await askAndDelete(job, (words) => say(this.#problem, words)))) return;
+    this.#leaving.add(job.id);
+    const gone = await askAndDelete(job, (words) => say(this.#problem, words));
+    if (!gone) {
+      this.#leaving.delete(job.id);
+      return;
+    }
     const rows = [...this.#list.children];
     const place = rows.findIndex((row) => row.dataset.job === job.id);
     this.#jobs.delete(job.id);

@@ -70,7 +70,8 @@ export class Player extends EventTarget {
   #shown(mediaTime) {
     // Browsers differ in what they call zero when pictures begin later than sound. The first picture tells.
     if (this.#untouched) this.#offset = mediaTime;
-    if (this.#aim === null) this.#move(Math.max(0, mediaTime - this.#offset));
+    // While it seeks this may be the picture before: the next key would start from there.
+    if (this.#aim === null && !this.#video.seeking) this.#move(Math.max(0, mediaTime - this.#offset));
   }
 
   #move(time) {
