@@ -61,8 +61,9 @@ class CompactNetwork:
 
     filters: tuple[int, ...] = (32, 64, 128, 256)
     """Channels of each block; between blocks the picture is halved."""
-    convolutions: int = 2
-    """In each block, 3 by 3."""
+    convolutions: tuple[int, ...] = (2, 2, 3, 2)
+    """Of each block, 3 by 3. A third one in the third block is the cheapest capacity: 13 % more weights for a tenth of the
+    speed in eight bits."""
     dropout: float = 0.4
     """Share of averages dropped before the answer."""
     norm_momentum: float = 0.9
@@ -70,7 +71,7 @@ class CompactNetwork:
 
 
 def build_compact_network(sizes: CompactNetwork) -> keras.Model:
-    """Build a VGG-like network of 1.17 million parameters (in its full size).
+    """Build a VGG-like network of 1.32 million parameters (in its full size).
 
     Layer `features` is the average over the picture, `logits` the answer before softmax; both are
     float32 whatever the policy.
@@ -78,10 +79,11 @@ def build_compact_network(sizes: CompactNetwork) -> keras.Model:
     layers = keras.layers
     faces = keras.Input((FACE_SIZE, FACE_SIZE, 1), name=INPUT_NAME)
     x = layers.Rescaling(1 / 255)(faces)
-    for block, filters in enumerate(sizes.filters):
+    blocks = zip(sizes.filters, sizes.convolutions, strict=True)
+    for block, (filters, convolutions) in enumerate(blocks):
         if block:
             x = layers.MaxPooling2D(2)(x)
-        for _ in range(sizes.convolutions):
+        for _ in range(convolutions):
             convolution = layers.Conv2D(
                 filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal"
             )

@@ -51,7 +51,7 @@ def test_a_class_without_a_face_counts_as_if_it_had_one():
 
 
 def test_what_is_folded_is_what_adjusting_the_answers_gives():
-    network = build_compact_network(CompactNetwork(filters=(4,), convolutions=1))
+    network = build_compact_network(CompactNetwork(filters=(4,), convolutions=(1,)))
     faces = as_input(draw_faces([0, 1, 2]).images)
     expected = adjust(np.asarray(network(faces, training=False)), SHARES, tau=0.4)
 

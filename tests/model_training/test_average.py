@@ -77,7 +77,7 @@ def test_runs_that_held_back_other_faces_are_refused(
 def test_another_architecture_and_a_missing_file_are_named(
     compact_run: Path, other_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    network = build_compact_network(CompactNetwork(filters=(4, 16), convolutions=1))
+    network = build_compact_network(CompactNetwork(filters=(4, 16), convolutions=(1, 1)))
     network.save(other_run / "best.keras")
     assert _average([compact_run, other_run], tmp_path / "mean") == 2
     assert "best.keras: expected the same architecture" in capsys.readouterr().err

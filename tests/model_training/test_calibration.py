@@ -19,7 +19,7 @@ from tests.model_training.fake_faces import draw_faces
 
 BUILDERS = {
     "seed": lambda: build_seed_network(SeedNetwork(filters=(4,), dense_units=4)),
-    "compact": lambda: build_compact_network(CompactNetwork(filters=(4,), convolutions=1)),
+    "compact": lambda: build_compact_network(CompactNetwork(filters=(4,), convolutions=(1,))),
 }
 
 
@@ -71,7 +71,7 @@ def test_a_folded_temperature_is_what_softmax_would_have_been_given(name: str):
 
 
 def test_a_network_without_a_dense_layer_is_refused():
-    network = build_compact_network(CompactNetwork(filters=(4,), convolutions=1))
+    network = build_compact_network(CompactNetwork(filters=(4,), convolutions=(1,)))
     averages = type(network)(network.input, network.get_layer("features").output)
 
     with pytest.raises(InputError, match="expected a network with a dense layer"):

@@ -27,7 +27,7 @@ layers = keras.layers
 
 
 def _compact() -> keras.Model:
-    return build_compact_network(CompactNetwork(filters=(4, 8), convolutions=2))
+    return build_compact_network(CompactNetwork(filters=(4, 8), convolutions=(2, 2)))
 
 
 def _flattened() -> keras.Model:

@@ -64,7 +64,7 @@ def test_every_convolution_has_signed_bytes_with_a_scale_per_channel(byte_model:
 
     weights = [makers[node.input[1]] for node in convolutions]
 
-    assert len(convolutions) == 8
+    assert len(convolutions) == 9
     for node in weights:
         kernel, scale = numbers[node.input[0]], numbers[node.input[1]]
         assert kernel.dtype == np.int8
@@ -100,7 +100,7 @@ def test_reduced_weights_have_seven_bits(float_model: Path):
 
     numbers = (onnx.numpy_helper.to_array(entry) for entry in model.graph.initializer)
     weights = [array for array in numbers if array.dtype == np.int8 and array.ndim > 1]
-    assert len(weights) == 9
+    assert len(weights) == 10
     assert max(int(np.abs(weight.astype(int)).max()) for weight in weights) <= 64
 
 
