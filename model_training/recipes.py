@@ -176,6 +176,24 @@ RECIPES: dict[str, Recipe | AnnealedRecipe | TransferRecipe] = {
     "compact": AnnealedRecipe(
         name="compact", build=lambda: build_compact_network(CompactNetwork())
     ),
+    # The last epochs of a compact run (--start-from): milder distortions, faces as they mostly are.
+    # Fourteen epochs at a rate of 0.03 took 0.6875 to 0.6984 on the part held back.
+    "polish": AnnealedRecipe(
+        name="polish",
+        build=lambda: build_compact_network(CompactNetwork()),
+        augmentation=Distortion(
+            scale=0.15,
+            shift=0.1,
+            compression=0.03,
+            low_resolution=0.04,
+            blur=0.03,
+            dim=0.04,
+            grain=0.03,
+            erase=0.4,
+            erase_pixels=16,
+        ),
+        schedule=Annealing(learning_rate=0.03),
+    ),
     "transfer": TransferRecipe(
         name="transfer",
         augmentation=Distortion(mixup=0.0),

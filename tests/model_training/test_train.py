@@ -63,7 +63,10 @@ def test_validation_may_be_the_other_split_of_the_same_folders(tmp_path: Path):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--recipe", "deep"], "--recipe: expected one of seed, compact, transfer, got 'deep'"),
+        (
+            ["--recipe", "deep"],
+            "--recipe: expected one of seed, compact, polish, transfer, got 'deep'",
+        ),
         (["--epochs", "0"], "--epochs: expected 1 or more, got 0"),
         (["--batch-size", "-3"], "--batch-size: expected 1 or more, got -3"),
         ([], "expected enough images to hold a tenth back for validation, got 2"),
