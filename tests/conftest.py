@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,9 @@ from worker.tether import tethered
 
 for _name in [name for name in os.environ if name.startswith("AFFECTLINE_")]:
     del os.environ[_name]  # a developer's installation must not decide what the tests see
+
+# A shell that starts the tests in the background lets them ignore Ctrl-C, and so would all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _skip_or_raise(what: str, error: Exception) -> NoReturn:

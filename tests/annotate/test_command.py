@@ -114,10 +114,9 @@ def test_a_killed_annotate_goes_on_where_it_was(clip: Path, tmp_path: Path) -> N
     assert all_files(out) == all_files(tmp_path / "undisturbed")
 
 
-def test_ctrl_c_leaves_no_process_behind(tmp_path: Path) -> None:
-    long = write_clip(tmp_path / "long.mp4", frames=600, scale=2)
+def test_ctrl_c_leaves_no_process_behind(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with started("annotate", long, "-o", out) as process:
+    with started("annotate", clip, "-o", out) as process:
         wait_until_some_are_done(out)
         children = descendants(process)
 
