@@ -94,6 +94,7 @@ def _clocks(analyser: Pipeline) -> Iterator[dict[str, float]]:
     places: list[tuple[Any, str, str]] = [
         (detector, "detect", "detect"),
         (detector, "detect_near", "detect_near"),
+        (detector, "confirm", "confirm"),
         (windows, "matched", "match"),
         (pipeline, "crop_faces", "crop"),
         (pipeline, "qualities", "quality"),

@@ -17,12 +17,14 @@ Scene = list[list[tuple[float, float, float, float]]]
 
 @dataclass
 class KnowingDetector:
-    """Finds exactly the faces of a scene; near expected boxes those that overlap one."""
+    """Finds exactly the faces of a scene; near expected boxes those that overlap one; confirms those that overlap well."""
 
     scene: Scene
     framing: ClassVar[CropSpec] = CropSpec(scale=1.0)
     detected: list[int] = field(default_factory=list)  #: frames that `detect` was asked about
     near: list[int] = field(default_factory=list)  #: the same of `detect_near`
+    confirmed: list[int] = field(default_factory=list)  #: the same of `confirm`
+    looks_closer_nearby: bool = False
 
     def detect(self, frame: Frame) -> FaceBoxes:
         self.detected.append(frame.index)
@@ -32,6 +34,15 @@ class KnowingDetector:
         self.near.append(frame.index)
         there = boxes(self.scene[frame.index])
         return there[np.flatnonzero(overlaps(there.xyxy, expected.xyxy).any(axis=1))]
+
+    def confirm(self, frame: Frame, expected: FaceBoxes) -> FaceBoxes:
+        self.confirmed.append(frame.index)
+        if not (self.scene[frame.index] and len(expected)):
+            return FaceBoxes(expected.xyxy, np.zeros_like(expected.scores))
+        there = boxes(self.scene[frame.index])
+        shared = overlaps(expected.xyxy, there.xyxy)
+        best = there[shared.argmax(axis=1)]
+        return FaceBoxes(best.xyxy, np.where(shared.max(axis=1) > 0.5, best.scores, np.float32(0)))
 
 
 def boxes(faces: list[tuple[float, float, float, float]]) -> FaceBoxes:

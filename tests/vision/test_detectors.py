@@ -135,6 +135,19 @@ def test_search_near_a_place_without_a_face_finds_none(detector: FaceDetector) -
     assert len(detector.detect_near(frame, FaceBoxes.empty())) == 0
 
 
+def test_what_is_confirmed_are_the_expected_faces_in_their_order(detector: FaceDetector) -> None:
+    frame = frame_of(astronaut())
+    (best,) = best_box(detector.detect(frame))
+    expected = FaceBoxes(np.stack([best + 200, best]), np.ones(2, np.float32))
+
+    seen = detector.confirm(frame, expected)
+
+    assert seen.xyxy.shape == (2, 4)
+    assert seen.scores[0] == 0
+    assert seen.scores[1] == 0 or iou(seen.xyxy[1], best) > 0.75
+    assert len(detector.confirm(frame, FaceBoxes.empty())) == 0
+
+
 def test_mtcnn_search_near_faces_gives_the_very_boxes_of_the_search_everywhere(
     detectors: dict[Detector, FaceDetector],
 ) -> None:

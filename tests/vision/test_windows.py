@@ -66,13 +66,57 @@ def test_faces_between_detections_are_on_the_straight_way() -> None:
     assert found(scene, length=8) == [sorted(faces) for faces in scene]
 
 
-def test_steady_faces_are_detected_on_the_grid_and_looked_for_in_the_middle() -> None:
+def test_steady_faces_are_detected_on_the_grid_and_confirmed_in_the_middle() -> None:
     detector = KnowingDetector([[moving_face(0.5, at=i)] for i in range(25)])
 
     list(located(frames_of([100] * 25), detector, length=8))
 
     assert detector.detected == [0, 8, 16, 24]
-    assert detector.near == [4, 12, 20]
+    assert detector.confirmed == [4, 12, 20]
+    assert detector.near == []
+
+
+def test_faces_that_are_not_confirmed_are_searched() -> None:
+    scene: Scene = [[moving_face(0.5, at=i)] for i in range(9)]
+    detector = KnowingDetector(scene)
+
+    def nothing(frame: Frame, expected: FaceBoxes) -> FaceBoxes:
+        return FaceBoxes(expected.xyxy, np.zeros_like(expected.scores))
+
+    detector.confirm = nothing
+
+    faces = as_lists(located(frames_of([100] * 9), detector, length=8))
+
+    assert faces == scene
+    assert detector.near == [4]
+
+
+def test_in_a_moving_picture_whose_faces_change_every_frame_is_detected() -> None:
+    """A second face is there for two frames, while the first one leaves: nobody would look for it."""
+    scene: Scene = [[(10, 20, 30, 46)] if i < 7 else [] for i in range(9)]
+    for faces in scene[2:4]:
+        faces.append((50, 5, 62, 20))
+    detector = KnowingDetector(scene)
+
+    assert as_lists(located(drifting(9, by=2), detector, length=8)) == scene
+    assert sorted(detector.detected) == list(range(9))
+
+
+def test_a_detector_that_looks_closer_nearby_is_not_asked_for_every_frame() -> None:
+    scene: Scene = [[(10, 20, 30, 46)] if i < 7 else [] for i in range(9)]
+    detector = KnowingDetector(scene, looks_closer_nearby=True)
+
+    assert as_lists(located(drifting(9, by=2), detector, length=8)) == scene
+    assert detector.detected == [0, 8]
+
+
+def drifting(count: int, *, by: int) -> list[ShotFrame]:
+    """Frames whose brightness differs from that of their neighbours by so much in every place, and no cut."""
+    stripes = np.indices((4, 4)).sum(axis=0) % 2 * 200
+    return [
+        ShotFrame(shown.frame, False, (stripes + by * index).astype(np.float32))
+        for index, shown in enumerate(frames_of([100] * count))
+    ]
 
 
 def test_face_that_moves_off_and_back_is_noticed_in_the_middle() -> None:
@@ -85,7 +129,9 @@ def test_face_that_moves_off_and_back_is_noticed_in_the_middle() -> None:
 def test_face_that_does_not_move_straight_is_looked_at_more_closely() -> None:
     scene: Scene = [[(10 + x, 20, 30 + x, 46)] for x in (0, 6, 10, 12, 12, 12, 10, 6, 0)]
 
-    assert found(scene, length=8) == scene
+    lefts = [left for ((left, *_),) in found(scene, length=8)]
+
+    assert lefts == pytest.approx([left for ((left, *_),) in scene], abs=1)
 
 
 def test_cut_is_found_without_halving() -> None:
@@ -217,7 +263,7 @@ def test_scores_between_detections_are_interpolated() -> None:
         return faces
 
     detector.detect = less_and_less_sure
-    detector.detect_near = less_and_less_sure
+    detector.confirm = less_and_less_sure
 
     scores = [faces.scores[0] for _, faces in located(frames_of([9] * 9), detector, length=8)]
 

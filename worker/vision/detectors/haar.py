@@ -63,6 +63,7 @@ class HaarDetector:
     """Frontal faces on the luma plane alone. Its boxes are squares from above the eyebrows to below the mouth."""
 
     framing = CropSpec(scale=1.03)
+    looks_closer_nearby = True
 
     def __init__(self) -> None:
         cv2.setNumThreads(1)
@@ -88,6 +89,10 @@ class HaarDetector:
         luma = _reduced(frame.luma, SEARCHED_SIDE)
         boxes = (expected.xyxy / _enlargement(frame, luma)).astype(np.float32)
         return self._about(frame, luma, _gathered(boxes, SAME_FACE), OF_A_FORMER_BOX)
+
+    def confirm(self, frame: Frame, expected: FaceBoxes) -> FaceBoxes:
+        """See none of them: a cascade has to search, as `detect_near` does."""
+        return FaceBoxes(expected.xyxy, np.zeros_like(expected.scores))
 
     def _glimpsed(self, luma: npt.NDArray[np.uint8]) -> Floats:
         """(n, 4) places that look like faces: the cascade's hits from one to two windows on ever smaller pictures."""

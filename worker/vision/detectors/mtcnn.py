@@ -34,8 +34,10 @@ PYRAMID_STEP = 0.709
 THRESHOLDS = (0.6, 0.7, 0.7)
 """Least score after each network: higher loses faces, lower lets other things through. With 0.7 for the first, R-Net has a
 quarter less to do, and 1 % of the faces of FER-2013, pasted into pictures, are lost."""
-HALVED_BELOW = 0.4
-"""Share of a picture's size below which a level is made from its half: reducing at once reads all its pixels each time."""
+HALVED_BELOW = 0.5
+"""Share of a picture's size below which a level is made from its half. What is left is reduced by less than a half, for which
+linear interpolation will do: exact means of areas take six times as long and find the same (483 and 489, 514 and 516, 572 and
+569 faces in three clips)."""
 NEIGHBOURS = np.ones((3, 3), np.uint8)
 NEARBY = 0.7
 """How far from its former box, in sides of it, a face is searched by `detect_near`."""
@@ -57,6 +59,7 @@ class MtcnnDetector:
     """Faces of any pose short of profile. Its boxes are upright rectangles, about 0.8 as wide as high."""
 
     framing = CropSpec(scale=0.96)
+    looks_closer_nearby = False
 
     def __init__(self, *, smallest_face: int = SMALLEST_FACE) -> None:
         """smallest_face: pixels of the detection picture; halving it costs four times as much."""
@@ -226,7 +229,7 @@ def pyramid(rgb: Rgb, scales: Sequence[float]) -> Iterator[tuple[float, Rgb]]:
             base = np.asarray(cv2.resize(base, half, interpolation=cv2.INTER_AREA), np.uint8)
             base_scale /= 2
         size = (max(CELL, int(width * scale)), max(CELL, int(height * scale)))
-        yield scale, np.asarray(cv2.resize(base, size, interpolation=cv2.INTER_AREA), np.uint8)
+        yield scale, np.asarray(cv2.resize(base, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def suppressed(found: FaceBoxes, *, threshold: float, by_smaller: bool = False) -> FaceBoxes:

@@ -16,6 +16,9 @@ class FaceDetector(Protocol):
     framing: CropSpec
     """How this detector's boxes relate to the classifier's square: each draws its own."""
 
+    looks_closer_nearby: bool
+    """Whether `detect_near` finds faces that `detect` misses, so that it alone should follow what comes and goes."""
+
     def detect(self, frame: Frame) -> FaceBoxes:
         """Find the faces of a frame, in any order.
 
@@ -28,5 +31,13 @@ class FaceDetector(Protocol):
         """Find faces about the expected boxes and of about their size, as `detect` would, but much cheaper.
 
         Returns any number of faces, in any order.
+        """
+        ...
+
+    def confirm(self, frame: Frame, expected: FaceBoxes) -> FaceBoxes:
+        """Look at nothing but the expected boxes: the cheapest check that there is.
+
+        Returns the same faces in the same order, with refined boxes; the score of one that is not seen there is 0. A detector
+        without a check that is cheaper than `detect_near` sees none.
         """
         ...
