@@ -15,10 +15,9 @@ from av.video.reformatter import VideoReformatter
 from storage.records import Detector
 from tests.vision.made_media import astronaut, moving_pictures, talking_head
 from worker.vision.boxes import FaceBoxes
-from worker.vision.detectors import DETECTORS, FaceDetector, mtcnn_graphs
+from worker.vision.detectors import DETECTORS, FaceDetector, mtcnn_networks
 from worker.vision.detectors.mtcnn import MtcnnDetector, pyramid_scales, suppressed
 from worker.vision.frames import Frame
-from worker.vision.onnx_session import OnnxSession
 from worker.vision.orientation import Orientation
 
 ASTRONAUTS_FACE = np.array([180, 75, 268, 185])
@@ -287,7 +286,7 @@ def package_results(
         pytest.skip("TensorFlow, of the test extra, is not installed")
     folder = tmp_path_factory.mktemp("mtcnn")
     np.savez(folder / "given.npz", **given_pictures)
-    weights = mtcnn_graphs.weights_folder()
+    weights = mtcnn_networks.weights_folder()
     command = [sys.executable, "-c", PACKAGE_RESULTS, "given.npz", "results.npz", str(weights)]
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     subprocess.run(command, cwd=folder, check=True, capture_output=True, env=quiet, timeout=200)
@@ -298,9 +297,9 @@ def package_results(
 def test_the_three_graphs_compute_what_the_package_computes(
     given_pictures: dict[str, np.ndarray], package_results: dict[str, np.ndarray]
 ) -> None:
-    pnet = OnnxSession(mtcnn_graphs.proposal_network())
-    rnet = OnnxSession(mtcnn_graphs.refinement_network())
-    onet = OnnxSession(mtcnn_graphs.output_network())
+    pnet = mtcnn_networks.load_network("pnet")
+    rnet = mtcnn_networks.load_network("rnet")
+    onet = mtcnn_networks.load_network("onet")
 
     ours = {
         f"{name}{part}": value

@@ -1,6 +1,8 @@
 """How an ONNX graph is run here: one thread, no spinning, on the CPU."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +12,8 @@ from storage.errors import ModelContractError
 
 Array = npt.NDArray[np.generic]
 
+NO_WEIGHTS: Mapping[str, Array] = MappingProxyType({})
+
 
 class OnnxSession:
     """A loaded graph. One process uses one core: two threads cost up to 40 % more CPU for the same faces.
@@ -17,8 +21,11 @@ class OnnxSession:
     Make it after a fork, never before.
     """
 
-    def __init__(self, model: Path | bytes) -> None:
-        """Load a graph from a file or from its serialised bytes. Raises ModelContractError if that is impossible."""
+    def __init__(self, model: Path, *, weights: Mapping[str, Array] = NO_WEIGHTS) -> None:
+        """Load a graph from a file. Raises ModelContractError if that is impossible.
+
+        weights: constants that the file names and does not hold.
+        """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
@@ -26,14 +33,14 @@ class OnnxSession:
         # A plan of the memory would be kept for every number of faces and size of picture that comes: 18 MiB, no time gained.
         options.enable_mem_pattern = False
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        source = str(model) if isinstance(model, Path) else model
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in weights.values()]
+        options.add_external_initializers(list(weights), values)
         try:
             self._session = onnxruntime.InferenceSession(
-                source, options, providers=["CPUExecutionProvider"]
+                str(model), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime's exceptions have no common base but this
-            name = model if isinstance(model, Path) else "a graph made in memory"
-            raise ModelContractError(f"{name} is no model that can be loaded: {error}") from error
+            raise ModelContractError(f"{model} is no model that can be loaded: {error}") from error
 
     @property
     def metadata(self) -> dict[str, str]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from worker.vision.boxes import FaceBoxes, Floats
 from worker.vision.crops import CropSpec
-from worker.vision.detectors import mtcnn_graphs
+from worker.vision.detectors.mtcnn_networks import load_network
 from worker.vision.detectors.port import DETECTION_SIDE
 from worker.vision.frames import Frame
 from worker.vision.onnx_session import OnnxSession
@@ -65,9 +65,9 @@ class MtcnnDetector:
         """smallest_face: pixels of the detection picture; halving it costs four times as much."""
         cv2.setNumThreads(1)
         self._smallest = smallest_face
-        self._propose = OnnxSession(mtcnn_graphs.proposal_network())
-        self._refine = OnnxSession(mtcnn_graphs.refinement_network())
-        self._confirm = OnnxSession(mtcnn_graphs.output_network())
+        self._propose = load_network("pnet")
+        self._refine = load_network("rnet")
+        self._confirm = load_network("onet")
 
     def detect(self, frame: Frame) -> FaceBoxes:
         """Find faces in the picture reduced to 640 pixels. Score: O-Net's probability of a face."""
