@@ -145,6 +145,9 @@ class MediaInfo:
     )
     full_decode: bool  #: the frame list comes from decoding all, not from the packets
     pixel_format: str = ""  #: FFmpeg's name, e.g. "yuv420p"; empty: planned before it was kept
+    damaged_packets: int = (
+        0  #: left out because they can't be decoded; an unreadable end counts as one
+    )
 
     @property
     def time_base(self) -> Fraction:

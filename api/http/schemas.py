@@ -147,6 +147,9 @@ class MediaReply(BaseModel):
     )
     still: bool
     times_estimated: bool = Field(description="The file carries no usable timestamps.")
+    damaged_packets: int = Field(
+        description="Pieces of the stream that can't be decoded; the timeline has the frames that can."
+    )
 
     @classmethod
     def of(cls, info: dict[str, Any]) -> Self:
@@ -162,6 +165,7 @@ class MediaReply(BaseModel):
             start_offset_s=media.start_offset_us / MICROSECONDS,
             still=media.still,
             times_estimated=media.times_estimated,
+            damaged_packets=media.damaged_packets,
         )
 
 

@@ -103,5 +103,6 @@ function factsOf(job) {
   }
   facts.push(job.options.detector === "haar" ? "Haar" : "MTCNN");
   if (job.options.sample_fps !== null) facts.push(`at most ${job.options.sample_fps} frames per second`);
+  if (job.media?.damaged_packets) facts.push("damaged: parts of it can't be decoded and are left out");
   return facts.join(" · ");
 }

@@ -54,6 +54,7 @@ class MadeUp:
     still: bool = False
     segment_frames: int = 5
     tracked: bool = True
+    damaged_packets: int = 0
     faces_of_frame: tuple[int, ...] = (0, 1, 2)
     """How many faces the frames have, over and over."""
 
@@ -83,6 +84,7 @@ def plan_next(database: Database, made: MadeUp | None = None) -> None:
         STILL if made.still else VIDEO,
         frame_count=made.frame_count,
         duration_us=(made.frame_count - 1) * FRAME_US,
+        damaged_packets=made.damaged_packets,
     )
     commit_plan(database, _claim(database), MediaPlan(info, tuple(_slices(made))), able=ABLE)
 

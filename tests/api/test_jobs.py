@@ -107,6 +107,7 @@ def test_a_running_job_tells_how_far_it_is(
         "start_offset_s": 1.0,
         "still": False,
         "times_estimated": False,
+        "damaged_packets": 0,
     }
 
 

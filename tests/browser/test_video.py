@@ -346,6 +346,16 @@ def test_a_video_without_faces_says_so(
     expect(page.locator(".lane")).to_have_count(0)
 
 
+def test_a_damaged_video_is_said_to_be_damaged(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    made = MadeUp(frame_count=10, damaged_packets=3)
+    job = finish_video(installation, tmp_path, made)
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+
+    expect(page.locator(".job-head")).to_contain_text("damaged: parts of it can't be decoded")
+
+
 def test_a_video_that_cannot_be_played_keeps_its_timeline(
     page: Page, installation: Installation, tmp_path: Path
 ) -> None:

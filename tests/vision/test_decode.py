@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -107,6 +108,25 @@ def test_intra_refresh_stream_that_cannot_be_entered_is_reported(tmp_path: Path)
     again = planned(file, full_decode=True)
     assert len(fingerprints(file, again)) == 60
     assert [segment.entries for segment in again.segments] == [()]
+
+
+def test_damaged_packets_are_left_out_and_counted(tmp_path: Path) -> None:
+    recipe = Recipe(codec="mjpeg", pixel_format="yuvj420p")
+    file = write_video(tmp_path / "video.mp4", moving_pictures(20), recipe)
+    assert planned(file).media.damaged_packets == 0
+    data = bytearray(file.read_bytes())
+    with av.open(str(file)) as container:
+        packets = [(p.pos, p.size) for p in container.demux(video=0) if p.pos is not None]
+    for start, size in packets[7:9]:
+        data[start : start + size] = bytes(size)
+    file.write_bytes(data)
+    with pytest.raises(PlanMismatch):
+        fingerprints(file, planned(file))
+
+    again = planned(file, full_decode=True)
+
+    assert len(fingerprints(file, again)) == again.media.frame_count == 18
+    assert again.media.damaged_packets == 2
 
 
 @pytest.mark.parametrize("change", ["missing", "unexpected", "too_many"])

@@ -63,7 +63,7 @@ class Medium:
     mirrored: Orientation | None = None
     """How a photograph with a mirrored EXIF orientation is turned."""
     damaged: int = field(default=0)
-    """Packets that could not be decoded so far; they are skipped."""
+    """Packets that could not be decoded so far; they are skipped. An end that can't be read counts as one."""
 
     @property
     def format_name(self) -> str:

@@ -41,6 +41,7 @@ class FrameList(NamedTuple):
     keys: list[segmentation.KeyPacket]  #: where decoding may begin
     full_decode: bool
     times_estimated: bool
+    damaged_packets: int = 0
 
 
 def plan_medium(
@@ -122,6 +123,7 @@ def _completed(media: MediaInfo, frames: FrameList) -> MediaInfo:
         still=media.still or (media.container in formats.MAYBE_STILL and len(frames.pts) == 1),
         times_estimated=frames.times_estimated,
         full_decode=frames.full_decode,
+        damaged_packets=frames.damaged_packets,
     )
 
 
@@ -178,7 +180,9 @@ def _list_packets(medium: Medium, *, progress: Progress) -> FrameList | None:
     pts.sort()
     if not pts or any(earlier == later for earlier, later in pairwise(pts)):
         return None
-    return FrameList(pts, keys, full_decode=False, times_estimated=False)
+    return FrameList(
+        pts, keys, full_decode=False, times_estimated=False, damaged_packets=medium.damaged
+    )
 
 
 def _list_pictures(medium: Medium, *, progress: Progress) -> FrameList:
@@ -195,4 +199,10 @@ def _list_pictures(medium: Medium, *, progress: Progress) -> FrameList:
         return FrameList([], [], full_decode=True, times_estimated=False)
     nominal = nominal_duration(medium.stream.average_rate, medium.time_base)
     times = complete_times(given, durations, nominal=nominal)
-    return FrameList(times.pts, [], full_decode=True, times_estimated=times.estimated)
+    return FrameList(
+        times.pts,
+        [],
+        full_decode=True,
+        times_estimated=times.estimated,
+        damaged_packets=medium.damaged,
+    )
