@@ -30,6 +30,8 @@ Found = TypeVar("Found")
 
 TRIES = 5
 PAN_STEPS = 120
+SETTLE_S = 2.0
+"""A new window of Chromium loads pages of its own, for its address bar, which take as long as ours: they are waited for."""
 WARM_UP_S = 60.0
 """Caches of pictures and compiled scripts fill in the first minute."""
 SAMPLE_S = 30.0
@@ -109,7 +111,9 @@ def _median(values: list[float]) -> float:
 def _new_page(browser: Browser, measure: Callable[[Page], Found]) -> Found:
     """Measure on a page of a browser profile that has never seen this server."""
     context = browser.new_context(viewport={"width": 1200, "height": 1000})
-    found = measure(context.new_page())
+    page = context.new_page()
+    time.sleep(SETTLE_S)
+    found = measure(page)
     context.close()
     return found
 

@@ -23,10 +23,9 @@ MAX_WINDOW_PIXELS = 100_000_000
 """Of all frames of a window, which are kept until its faces are known: 48 frames of 1080p, 12 of 4K."""
 CLOSE = 0.75
 """Overlap with the confirmed box from which on an interpolated one counts as right: below it is looked at more closely."""
-
 CONFIRMED = 0.85
-"""The same for boxes of the cheapest look, which are only used to confirm: the others, of a street, a stage and two people in
-motion, are 0.94, 0.99 and 0.95 of full detection's (mean overlap)."""
+"""The same where the cheapest look confirms it, whose boxes are less exact. With it the mean overlap with the boxes of detecting
+everywhere is 0.95 on a stage, 0.999 in a street and 0.96 of two people in motion."""
 
 
 def window_length(media: MediaInfo, options: JobOptions) -> int:
