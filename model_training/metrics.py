@@ -13,6 +13,7 @@ Scores = npt.NDArray[np.float64]
 
 ECE_BINS = 15
 BOOTSTRAP_ROUNDS = 2000
+CHANCE_ROUNDS = 50
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,28 @@ def expected_calibration_error(
 ) -> float:
     """Return the mean distance between confidence and accuracy over bins of confidence."""
     return reliability(truth, probabilities, bins=bins).error
+
+
+def calibration_error_by_chance(
+    probabilities: npt.ArrayLike, *, seed: int, rounds: int = CHANCE_ROUNDS
+) -> float:
+    """Return the calibration error that so many answers have if every probability is exactly true.
+
+    It is not 0, because a bin's accuracy is that of a few hundred images: the mean of truths drawn from the probabilities.
+    """
+    p = np.asarray(probabilities, dtype=np.float64)
+    shares = p.cumsum(axis=1) / p.sum(axis=1, keepdims=True)
+    random = np.random.default_rng(seed)
+    drawn = ((shares < random.random((len(p), 1))).sum(axis=1) for _ in range(rounds))
+    return float(np.mean([expected_calibration_error(truth, p) for truth in drawn]))
+
+
+def top_label_loss(truth: npt.ArrayLike, probabilities: npt.ArrayLike) -> float:
+    """Return the mean of -log(confidence) of right and -log(1 - confidence) of wrong answers, in nats."""
+    p = np.asarray(probabilities, dtype=np.float64)
+    right = p.argmax(axis=1) == np.asarray(truth)
+    of_outcome = np.where(right, p.max(axis=1), 1 - p.max(axis=1))
+    return float(-np.log(np.maximum(of_outcome, np.finfo(np.float64).tiny)).mean())
 
 
 def negative_log_likelihood(truth: npt.ArrayLike, probabilities: npt.ArrayLike) -> float:

@@ -34,6 +34,7 @@ def evaluate(faces: FaceSet, probabilities: Probabilities, *, seed: int) -> Repo
         "per_class_precision": _by_label(metrics.precision(confusion)),
         "per_class_n": faces.class_counts(),
         "ece": rounded(metrics.expected_calibration_error(faces.labels, probabilities)),
+        "ece_by_chance": rounded(metrics.calibration_error_by_chance(probabilities, seed=seed)),
         "nll": rounded(metrics.negative_log_likelihood(faces.labels, probabilities)),
         "confusion_matrix": {"labels": list(EXPRESSIONS), "truth_by_predicted": confusion.tolist()},
     }

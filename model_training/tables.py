@@ -47,8 +47,9 @@ def scores(report: Json) -> str:
         ["Macro F1", *(_with_interval(one, "macro_f1") for one in reports)],
         ["Balanced accuracy", *(_with_interval(one, "balanced_accuracy") for one in reports)],
         ["Calibration error (ECE, 15 bins)", *(_figure(one["ece"]) for one in reports)],
+        ["The same if every confidence were exact", *(_figure(one["ece_by_chance"]) for one in reports)],
         ["Negative log-likelihood", *(_figure(one["nll"]) for one in reports)],
-    ]
+    ]  # fmt: skip
     text = _table(columns, rows)
     if plus:
         text += (

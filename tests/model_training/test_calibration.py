@@ -53,6 +53,18 @@ def test_calibration_lowers_the_calibration_error_and_keeps_the_answers(honest):
     assert mended.sum(axis=1) == pytest.approx(np.ones(len(truth)))
 
 
+def test_it_is_the_confidence_that_is_made_true(honest):
+    """What wrong answers should have been instead says nothing about how many are wrong."""
+    truth, probabilities = honest
+    rng = np.random.default_rng(2)
+    answers = probabilities.argmax(axis=1)
+    others = (answers + rng.integers(1, 7, len(truth))) % 7
+    wrong = truth != answers
+    noisy = np.where(wrong, others, truth)
+
+    assert fit_temperature(noisy, probabilities) == pytest.approx(1, rel=0.05)
+
+
 def test_certainty_stays_a_number():
     certain = np.eye(7)[:2]
 

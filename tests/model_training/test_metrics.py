@@ -50,6 +50,19 @@ def test_scores_work_on_many_matrices_at_once():
     assert metrics.macro_f1(both) == pytest.approx([4 / 9, 1])
 
 
+def test_exact_confidence_has_the_calibration_error_of_chance():
+    """Half of few answers are never exactly half of them."""
+    rng = np.random.default_rng(1)
+    few, many = np.full((60, 2), 0.5), np.full((60_000, 2), 0.5)
+
+    by_chance = metrics.calibration_error_by_chance(few, seed=1)
+
+    measured = [metrics.expected_calibration_error(rng.integers(0, 2, 60), few) for _ in range(200)]
+    assert by_chance == pytest.approx(np.mean(measured), rel=0.2)
+    assert metrics.calibration_error_by_chance(many, seed=1) < 0.01
+    assert metrics.calibration_error_by_chance([[1.0, 0.0]] * 9, seed=1) == 0
+
+
 def test_calibration_error_is_the_weighted_gap_of_the_bins():
     # bin of 0.95: one right, one wrong: |0.5 - 0.95| * 2; bin of 0.55: right: |1 - 0.55| * 1
     probabilities = [[0.95, 0.05], [0.95, 0.05], [0.55, 0.45]]

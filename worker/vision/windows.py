@@ -24,8 +24,8 @@ MAX_WINDOW_PIXELS = 100_000_000
 CLOSE = 0.75
 """Overlap with the confirmed box from which on an interpolated one counts as right: below it is looked at more closely."""
 CONFIRMED = 0.85
-"""The same where the cheapest look confirms it, whose boxes are less exact. With it the mean overlap with the boxes of detecting
-everywhere is 0.95 on a stage, 0.999 in a street and 0.96 of two people in motion."""
+"""The same where the cheapest look confirms it, whose boxes are less exact. With it the mean overlap with the boxes of
+detecting everywhere is 0.95 on a stage, 0.999 in a street and 0.96 of two people in motion."""
 
 
 def window_length(media: MediaInfo, options: JobOptions) -> int:
