@@ -102,6 +102,27 @@ def test_in_a_moving_picture_whose_faces_change_every_frame_is_detected() -> Non
     assert sorted(detector.detected) == list(range(9))
 
 
+def test_in_a_picture_at_rest_a_face_that_leaves_is_only_searched_where_it_was() -> None:
+    scene: Scene = [[(10, 20, 30, 46)] if i < 7 else [] for i in range(9)]
+    detector = KnowingDetector(scene)
+
+    assert as_lists(located(drifting(9, by=1), detector, length=8)) == scene
+    assert detector.detected == [0, 8]
+
+
+def test_another_face_in_the_middle_of_a_dissolve_is_a_change() -> None:
+    """The face of both ends is there all the time, and not alone."""
+    scene: Scene = [[(10, 20, 30, 46)] for _ in range(9)]
+    for faces in scene[3:6]:
+        faces.append((50, 5, 62, 20))
+    frames = [
+        ShotFrame(shown.frame, False, np.full((4, 4), 20 * index, np.float32))
+        for index, shown in enumerate(frames_of([100] * 9))
+    ]
+
+    assert as_lists(located(frames, KnowingDetector(scene), length=8)) == scene
+
+
 def test_a_detector_that_looks_closer_nearby_is_not_asked_for_every_frame() -> None:
     scene: Scene = [[(10, 20, 30, 46)] if i < 7 else [] for i in range(9)]
     detector = KnowingDetector(scene, looks_closer_nearby=True)
