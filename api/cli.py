@@ -23,7 +23,7 @@ from api.annotate import Progress, Show, annotate
 from storage.blobs import Blobs
 from storage.database import Database, migrate
 from storage.errors import AffectlineError, InputError
-from storage.records import JobOptions, Scores
+from storage.records import Scores
 from storage.settings import Settings
 from storage.version import VERSION
 from worker.engine import capabilities
@@ -46,7 +46,12 @@ EXIT_USAGE = 2  # as click does it: the call itself is wrong
 def annotate_command(
     paths: Annotated[list[Path], typer.Argument(help="Images, videos, folders of them.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the CSV files.")],
-    detector: Annotated[str, typer.Option(help="mtcnn (finds more) or haar.")] = "mtcnn",
+    detector: Annotated[
+        str,
+        typer.Option(
+            help="mtcnn, haar (frontal faces only), or yunet (finds most; needs AFFECTLINE_YUNET)."
+        ),
+    ] = "mtcnn",
     sample_fps: Annotated[
         str, typer.Option(help="Look at this many frames per second at most; all if not given.")
     ] = "",
@@ -65,12 +70,13 @@ def annotate_command(
     Call it again to go on where it was stopped.
     """
     logging.getLogger().setLevel(logging.ERROR)  # what became of each file is said below
-    options = JobOptions.parse(
+    settings = Settings.load()
+    options = settings.parse_options(
         {"detector": detector, "sample_fps": sample_fps, "detect_every": detect_every}
     )
     with _progress_bars() as show:
         items = annotate(
-            paths, output, options=options, scores=scores, settings=Settings.load(), show=show
+            paths, output, options=options, scores=scores, settings=settings, show=show
         )
     for item in items:
         if item.state == "failed":

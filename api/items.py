@@ -15,7 +15,6 @@ from storage.exports import CSV_HEADER, guarded_cell, seconds
 from storage.jobs import JobView
 from storage.records import MediaInfo, Scores
 from storage.version import VERSION
-from worker.engine import ENGINE_VERSION
 
 ITEM_COLUMNS = ("path", "sha256", "state", "code", "frames", "frames_with_face", "seconds")
 _LIBRARIES = ("av", "numpy", "onnxruntime", "opencv-python-headless")
@@ -96,7 +95,7 @@ def provenance(view: JobView, *, scores: Scores) -> Iterator[str]:
         "model_sha256": view.model_hash,
         "versions": {
             "affectline": VERSION,
-            "engine": ENGINE_VERSION,
+            "engine": view.engine_version,
             **{name: version(name) for name in _LIBRARIES},
         },
         "counts": view.summary,

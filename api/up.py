@@ -57,6 +57,7 @@ def up(settings: Settings) -> int:
                     "port": port,
                     "database_url": settings.resolved_database_url,
                     "model": settings.model.resolve(),
+                    "yunet": settings.yunet and settings.yunet.resolve(),
                 }
             )
             return Supervisor(resolved, stop).run()

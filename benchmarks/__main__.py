@@ -14,7 +14,7 @@ from benchmarks.material import SIZES, NoMaterialError, write_talk
 from benchmarks.memory import peak_bytes
 from benchmarks.rows import rows_per_cpu_second
 from benchmarks.stages import measure
-from storage.records import Detector, JobOptions
+from storage.records import JobOptions
 from storage.settings import Settings
 
 FRAMES = 150
@@ -50,7 +50,7 @@ def _results(folder: Path, videos: list[Path], *, frames: int) -> dict[str, Any]
     speed = [
         {"video": name, **measure(file, JobOptions(detector=detector, detect_every=every), model)}
         for name, file in named.items()
-        for detector in Detector
+        for detector in Settings.load().detectors
         for every in (1, 8)
     ]
     return {

@@ -18,7 +18,7 @@ from storage.records import Detector, JobOptions
 from storage.settings import Settings
 from tests.vision.chain import SIDES, ChainResult, load_faces, run_chain, run_chain_in_video
 from worker.vision.classifier import Classifier
-from worker.vision.detectors import DETECTORS
+from worker.vision.detectors import load_detector
 from worker.vision.pipeline import Pipeline
 
 FACE_SIZES = (24, 32, 40, 48, 64, 96, 128, 160, 200)
@@ -38,7 +38,7 @@ def main() -> None:
             "by_size": _by_size(name, classifier, given.data, given.faces),
             "in_video": _in_video(name, classifier, given.data, given.moving),
         }
-        for name in Detector
+        for name in Settings.load().detectors
     }
     json.dump(results, sys.stdout, indent=2)
     print()
@@ -46,7 +46,7 @@ def main() -> None:
 
 def _by_size(name: Detector, classifier: Classifier, data: Path, count: int) -> dict[str, Any]:
     faces, truth = load_faces(data, count)
-    detector = DETECTORS[name]()
+    detector = load_detector(name, yunet=Settings.load().yunet)
     return {
         str(size): _scores(
             run_chain(faces, truth, detector=detector, classifier=classifier, sides=(size, size))
@@ -61,7 +61,7 @@ def _in_video(name: Detector, classifier: Classifier, data: Path, count: int) ->
         result = run_chain_in_video(
             faces,
             truth,
-            pipeline=Pipeline(name, Settings.load().model),
+            pipeline=Pipeline(name, Settings.load().model, yunet=Settings.load().yunet),
             classifier=classifier,
             folder=Path(folder),
             options=JobOptions(detector=name),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.records import JobOptions, MediaPlan, SegmentObservations
+from storage.settings import Settings
 from worker.vision import pipeline, windows
 from worker.vision.decode import decode_segment
 from worker.vision.pipeline import Pipeline
@@ -26,7 +27,7 @@ def measure(
 
     Stages are timed inside the whole, so they add up to a little less than it.
     """
-    analyser = Pipeline(options.detector, model)
+    analyser = _pipeline(options, model)
     with _opened(file) as fd:
         plan = plan_medium(fd, options, segment_target_us=WHOLE, progress=_no_progress)
         runs = [_analysed(fd, plan, options, analyser) for _ in range(repeats)]
@@ -49,7 +50,7 @@ def least_timed(
     file: Path, options: JobOptions, model: Path, *, repeats: int = REPEATS
 ) -> tuple[float, SegmentObservations]:
     """Analyse a video; the least CPU seconds of a run, decoding included, and what was seen."""
-    analyser = Pipeline(options.detector, model)
+    analyser = _pipeline(options, model)
     with _opened(file) as fd:
         plan = plan_medium(fd, options, segment_target_us=WHOLE, progress=_no_progress)
         (segment,) = plan.segments
@@ -64,11 +65,15 @@ def least_timed(
 
 def analyse_in_segments(file: Path, options: JobOptions, model: Path) -> None:
     """Plan a video and analyse each segment, as a job's are, and let go of its rows."""
-    analyser = Pipeline(options.detector, model)
+    analyser = _pipeline(options, model)
     with _opened(file) as fd:
         plan = plan_medium(fd, options, progress=_no_progress)
         for segment in plan.segments:
             analyser.analyse(fd, options, plan.media, segment, progress=_no_progress)
+
+
+def _pipeline(options: JobOptions, model: Path) -> Pipeline:
+    return Pipeline(options.detector, model, yunet=Settings.load().yunet)
 
 
 def _analysed(

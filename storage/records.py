@@ -23,6 +23,7 @@ SCORE_UNIT = 10_000
 class Detector(StrEnum):
     MTCNN = "mtcnn"
     HAAR = "haar"
+    YUNET = "yunet"  #: where AFFECTLINE_YUNET names its file
 
 
 class Scores(StrEnum):

@@ -4,12 +4,13 @@ only.
 
 import os
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from storage.errors import ConfigurationError
+from storage.errors import ConfigurationError, InvalidOption
+from storage.records import Detector, JobOptions
 
 GIB = 1024**3
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -49,6 +50,8 @@ class Settings(BaseSettings):
     """Live views at a time, each with an analyser of its own; 0: none."""
     model: Path = Path(__file__).parent.parent / "worker" / "models" / "expression.onnx"
     """The classifier's ONNX file."""
+    yunet: Path | None = None
+    """The YuNet detector's ONNX file; None: that detector can't be chosen."""
     sample_clip: Path | None = None
     """A video the page offers to try; None: the one of the installed sample package, if any."""
 
@@ -79,6 +82,23 @@ class Settings(BaseSettings):
     @property
     def blob_folder(self) -> Path:
         return self.data.resolve() / "blobs"
+
+    @property
+    def detectors(self) -> tuple[Detector, ...]:
+        """Those that can be chosen here."""
+        return tuple(name for name in Detector if name is not Detector.YUNET or self.yunet)
+
+    def parse_options(self, given: dict[str, Any]) -> JobOptions:
+        """Read the options of a new job. Raises UnknownOption or InvalidOption, also for what this
+        installation can't do.
+        """
+        options = JobOptions.parse(given)
+        if options.detector not in self.detectors:
+            raise InvalidOption(
+                f"option detector is '{options.detector}', whose model file this installation lacks:"
+                f" set AFFECTLINE_YUNET to its path, or choose one of: {', '.join(self.detectors)}"
+            )
+        return options
 
     def check_exposure(self) -> None:
         """Refuse to listen beyond this machine without an API key. Raises ConfigurationError."""

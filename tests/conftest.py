@@ -16,6 +16,7 @@ import pytest
 import sqlalchemy
 
 from api import broker
+from tests import made_yunet
 from tests.waiting import wait_until
 from worker.tether import tethered
 
@@ -108,6 +109,14 @@ def valkey_url() -> Iterator[str]:
         process.kill()
         process.wait()
         broker.remove_socket_folder(folder)
+
+
+@pytest.fixture(scope="session")
+def yunet_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """YuNet's network; tests that need it are skipped on machines for which its weights can't be installed."""
+    if made_yunet.library() is None:
+        pytest.skip("the package yuface, which carries YuNet's weights, is not installed")
+    return made_yunet.write_yunet(tmp_path_factory.mktemp("yunet") / "yunet.onnx")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from storage.blobs import Blobs
 from storage.claims import Capabilities, Claim
 from storage.database import Database
 from storage.settings import Settings
-from worker.model import load_model
+from worker.model import load_model, load_yunet
 
 ENGINE_VERSION = "4"
 """Raised with every change that can change a row: a job is finished by the version that planned it.
@@ -50,5 +50,7 @@ class Engine:
 
 def capabilities(settings: Settings) -> Capabilities:
     """Tell what a worker with these settings computes with. Raises ModelContractError."""
-    model = load_model(settings.model)
-    return Capabilities(model_hash=model.sha256, engine_version=ENGINE_VERSION)
+    version = ENGINE_VERSION
+    if settings.yunet is not None:  # workers with another file, or none, would give other boxes
+        version += f"-yunet-{load_yunet(settings.yunet).sha256[:7]}"
+    return Capabilities(model_hash=load_model(settings.model).sha256, engine_version=version)

@@ -1,4 +1,4 @@
-"""The classifier's file as one value, read once per process: what is hashed is what is computed with."""
+"""Model files as values, read once per process: what is hashed is what is computed with."""
 
 import hashlib
 import os
@@ -33,14 +33,22 @@ class ModelFile:
             os.close(descriptor)
 
 
-@cache
 def load_model(path: Path) -> ModelFile:
-    """Read a model file, once per process. Raises ModelContractError if it can't be read."""
+    """Read the classifier, once per process. Raises ModelContractError if it can't be read."""
+    return _read(path, "set AFFECTLINE_MODEL to an ONNX file made by model_training.export")
+
+
+def load_yunet(path: Path) -> ModelFile:
+    """Read YuNet's file, once per process. Raises ModelContractError if it can't be read."""
+    return _read(path, "set AFFECTLINE_YUNET to OpenCV Zoo's face_detection_yunet_2023mar.onnx")
+
+
+@cache
+def _read(path: Path, remedy: str) -> ModelFile:
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ModelContractError(
-            f"the model file {path.name!r} can't be read ({error.strerror});"
-            " set AFFECTLINE_MODEL to an ONNX file made by model_training.export"
+            f"the model file {path.name!r} can't be read ({error.strerror}); {remedy}"
         ) from error
     return ModelFile(content, hashlib.sha256(content).hexdigest())

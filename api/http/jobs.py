@@ -84,7 +84,7 @@ blueprint.before_request(require_key)
 )
 def post_job(query: NewJobQuery) -> Response:
     """Take an image or a video in and queue its analysis."""
-    options = JobOptions.parse(query.given())
+    options = services().settings.parse_options(query.given())
     limit = services().settings.max_upload_bytes
     check_announced_size(request, max_bytes=limit)
     with receiving(services().blobs, max_bytes=limit) as incoming:
@@ -103,7 +103,7 @@ def _medium_of_form(
     twice = form.fields.keys() & query.given().keys()
     if twice:
         raise InvalidOption(f"option {min(twice)} is given in the address and in the form")
-    options = JobOptions.parse(query.given() | form.fields)
+    options = services().settings.parse_options(query.given() | form.fields)
     if form.filename is None:
         raise InputError(f"the form has no file; {EXPECTED_UPLOAD}")
     return incoming.complete(query.filename or form.filename), options
@@ -138,7 +138,7 @@ def _wake_workers(job_id: str) -> None:
 )
 def post_sample_job(query: OptionsQuery) -> Response:
     """Queue the analysis of this installation's sample clip."""
-    options = JobOptions.parse(query.given())
+    options = services().settings.parse_options(query.given())
     clip = find_sample_clip(services().settings)
     with (
         open_sample_clip(clip) as pieces,

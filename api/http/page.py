@@ -31,6 +31,7 @@ def show_page() -> str:
         max_upload_bytes=settings.max_upload_bytes,
         sample=has_sample_clip(settings),
         plotly=script_address(),
+        detectors=settings.detectors,
         model=shipped_model(),
         expressions=EXPRESSIONS,
         uncertain_below=UNCERTAIN_BELOW / SCORE_UNIT,

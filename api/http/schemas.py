@@ -32,7 +32,7 @@ DETECTOR_SCHEMA = {
     "type": "string",
     "enum": [*map(str, Detector)],
     "default": str(JobOptions().detector),
-    "description": "The face detector.",
+    "description": "The face detector; yunet where the installation has its model file.",
 }
 SAMPLE_FPS_SCHEMA = {
     "type": "number",

@@ -10,6 +10,8 @@ import { entitle, go, showAgain } from "./router.js";
 import { endedEarly, isUnfinished, stateLabel } from "./states.js";
 import { bytes, clock } from "./words.js";
 
+const DETECTORS = { mtcnn: "MTCNN", haar: "Haar", yunet: "YuNet" };
+
 export async function showJob(where, signal, id) {
   const job = await getJson(`/v1/jobs/${id}`, signal);
   entitle(job.filename);
@@ -101,7 +103,7 @@ function factsOf(job) {
     facts.push(`${job.media.width} × ${job.media.height}`);
     if (!job.media.still) facts.push(clock(job.media.duration_s));
   }
-  facts.push(job.options.detector === "haar" ? "Haar" : "MTCNN");
+  facts.push(DETECTORS[job.options.detector]);
   if (job.options.sample_fps !== null) facts.push(`at most ${job.options.sample_fps} frames per second`);
   if (job.media?.damaged_packets) facts.push("damaged: parts of it can't be decoded and are left out");
   return facts.join(" · ");

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import onnx
 import pytest
 
 from api.annotate import Progress, _Session, annotate
@@ -23,6 +24,7 @@ from storage.settings import Settings
 from tests.storage.made_jobs import fail
 from tests.vision.made_media import Recipe, moving_pictures, write_video
 from tests.worker.clips import SEGMENT_TARGET_S, write_clip
+from worker.engine import ENGINE_VERSION
 
 SETTINGS = Settings.load(workers=1, segment_target_s=SEGMENT_TARGET_S)
 FEW = JobOptions(sample_fps=4)
@@ -179,6 +181,26 @@ def test_other_options_look_again(clip: Path, out: Path) -> None:
 
     assert (out / "talk.csv").read_bytes() != few
     assert json.loads((out / "talk.json").read_text())["options"]["detector"] == "haar"
+
+
+def test_a_detector_given_by_its_file_looks_again_when_the_file_is_another(
+    clip: Path, out: Path, tmp_path: Path, yunet_file: Path
+) -> None:
+    network = onnx.load(str(yunet_file))
+    network.doc_string = "the same in another file"
+    onnx.save(network, str(tmp_path / "other.onnx"))
+    engines = []
+    for file in (yunet_file, tmp_path / "other.onnx"):
+        settings = SETTINGS.model_copy(update={"yunet": file})
+        options = settings.parse_options({"detector": "yunet", "sample_fps": "4"})
+
+        run(clip, out=out, options=options, settings=settings)
+
+        engines.append(json.loads((out / "talk.json").read_text())["versions"]["engine"])
+        assert {row["face"] for row in rows(out / "talk.csv")} == {"0"}  # one in each frame
+
+    assert engines[0].startswith(f"{ENGINE_VERSION}-yunet-")
+    assert engines[0] != engines[1]
 
 
 def test_a_changed_file_is_looked_at_again(clip: Path, tmp_path: Path, out: Path) -> None:

@@ -272,6 +272,13 @@ class TestRefusals:
 
         assert "'dlib'" in problem["detail"] and "mtcnn, haar" in problem["detail"]
 
+    def test_a_detector_whose_file_is_missing_is_refused(self, client: FlaskClient) -> None:
+        problem = problem_of(
+            client.post("/v1/jobs", data=form(detector="yunet")), status=400, code="invalid_option"
+        )
+
+        assert "AFFECTLINE_YUNET" in problem["detail"] and "mtcnn, haar" in problem["detail"]
+
     def test_an_option_given_twice_is_refused(self, client: FlaskClient) -> None:
         fields = client.post("/v1/jobs", data=form() | {"detector": ["haar", "mtcnn"]})
         both = client.post("/v1/jobs?detector=haar", data=form(detector="mtcnn"))

@@ -84,7 +84,7 @@ def test_both_ways_of_uploading_are_described(document: dict[str, Any]) -> None:
     assert body.keys() == {"multipart/form-data", "application/octet-stream"}
     form = body["multipart/form-data"]["schema"]
     assert form["properties"].keys() == {"file", "detector", "sample_fps", "detect_every"}
-    assert form["properties"]["detector"]["enum"] == ["mtcnn", "haar"]
+    assert form["properties"]["detector"]["enum"] == ["mtcnn", "haar", "yunet"]
 
 
 def test_replies_keep_what_the_document_promises(

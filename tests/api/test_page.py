@@ -3,13 +3,18 @@
 import gzip
 import importlib.metadata
 import re
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
+from api.app import create_app
 from api.http.model_card import read_confusions, shipped_model
 from api.http.plotly import script_address
+from storage.blobs import Blobs
+from storage.database import Database
 from storage.labels import EXPRESSIONS
+from storage.settings import Settings
 
 
 def test_the_page_runs_nothing_but_its_own_files(client: FlaskClient) -> None:
@@ -19,6 +24,16 @@ def test_the_page_runs_nothing_but_its_own_files(client: FlaskClient) -> None:
     assert "default-src 'self'" in policy
     assert "unsafe" not in policy
     assert not re.findall(r"<script(?![^>]* src=)|<style| style=| on\w+=", reply.text)
+
+
+def test_the_page_offers_the_detectors_of_the_installation(
+    settings: Settings, database: Database, blobs: Blobs, client: FlaskClient
+) -> None:
+    settings = settings.model_copy(update={"yunet": Path("yunet.onnx")})
+    able = create_app(settings, database, blobs, lambda: None).test_client()
+
+    assert 'value="yunet"' in able.get("/").text
+    assert 'value="yunet"' not in client.get("/").text
 
 
 def test_plotly_comes_out_of_its_package_and_is_kept(client: FlaskClient) -> None:

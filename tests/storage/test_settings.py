@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from storage.errors import ConfigurationError
+from storage.errors import ConfigurationError, InvalidOption
+from storage.records import Detector
 from storage.settings import Settings
 
 VALUES: dict[str, tuple[str, object]] = {
@@ -26,6 +27,7 @@ VALUES: dict[str, tuple[str, object]] = {
     "analyser_memory_bytes": ("5000", 5000),
     "live_sessions": ("6", 6),
     "model": ("/srv/other.onnx", Path("/srv/other.onnx")),
+    "yunet": ("/srv/yunet.onnx", Path("/srv/yunet.onnx")),
     "sample_clip": ("/srv/clip.mp4", Path("/srv/clip.mp4")),
 }
 WRONG = {
@@ -134,3 +136,20 @@ def test_any_other_address_needs_a_key(host: str) -> None:
 def test_names_and_wildcards_need_a_key(host: str) -> None:
     with pytest.raises(ConfigurationError, match="AFFECTLINE_API_KEY"):
         Settings.load(host=host).check_exposure()
+
+
+def test_the_detector_that_needs_a_file_can_be_chosen_where_there_is_one() -> None:
+    settings = Settings.load(yunet=Path("yunet.onnx"))
+
+    assert settings.parse_options({"detector": "yunet"}).detector is Detector.YUNET
+    assert settings.detectors == (Detector.MTCNN, Detector.HAAR, Detector.YUNET)
+
+
+def test_without_its_file_a_detector_is_refused_with_what_to_do() -> None:
+    settings = Settings.load()
+
+    with pytest.raises(InvalidOption, match="AFFECTLINE_YUNET") as caught:
+        settings.parse_options({"detector": "yunet"})
+
+    assert "mtcnn, haar" in caught.value.message
+    assert settings.detectors == (Detector.MTCNN, Detector.HAAR)

@@ -18,12 +18,13 @@ import numpy.typing as npt
 from av.video.reformatter import VideoReformatter
 
 from storage.labels import EXPRESSIONS
-from storage.records import Detector, JobOptions
+from storage.records import JobOptions
+from storage.settings import Settings
 from tests.vision.conftest import descriptor, no_progress
 from tests.vision.made_media import Recipe, write_video
 from worker.vision.classifier import Classifier
 from worker.vision.crops import CropSpec, crop_faces
-from worker.vision.detectors import DETECTORS, FaceDetector
+from worker.vision.detectors import FaceDetector, load_detector
 from worker.vision.frames import Frame
 from worker.vision.pipeline import Pipeline
 from worker.vision.probe import plan_medium
@@ -225,8 +226,8 @@ def main() -> None:
     archive, model, count, *scales = sys.argv[1:]
     faces, truth = load_faces(Path(archive), int(count))
     classifier = Classifier(Path(model))
-    for name in Detector:
-        detector = DETECTORS[name]()
+    for name in Settings.load().detectors:
+        detector = load_detector(name, yunet=Settings.load().yunet)
         for scale in [detector.framing.scale, *map(float, scales)]:
             result = run_chain(
                 faces, truth, detector=detector, classifier=classifier, framing=CropSpec(scale)

@@ -15,7 +15,7 @@ from av.video.reformatter import VideoReformatter
 from storage.records import Detector
 from tests.vision.made_media import astronaut, moving_pictures, talking_head
 from worker.vision.boxes import FaceBoxes
-from worker.vision.detectors import DETECTORS, FaceDetector, mtcnn_networks
+from worker.vision.detectors import FaceDetector, load_detector, mtcnn_networks
 from worker.vision.detectors.mtcnn import MtcnnDetector, pyramid_scales, suppressed
 from worker.vision.frames import Frame
 from worker.vision.orientation import Orientation
@@ -36,18 +36,16 @@ def iou(a: np.ndarray, b: np.ndarray) -> float:
 
 @pytest.fixture(scope="module")
 def detectors() -> dict[Detector, FaceDetector]:
-    return {name: make() for name, make in DETECTORS.items()}
+    return {name: load_detector(name) for name in (Detector.MTCNN, Detector.HAAR)}
 
 
 @pytest.fixture(params=list(Detector))
 def detector(
     request: pytest.FixtureRequest, detectors: dict[Detector, FaceDetector]
 ) -> FaceDetector:
+    if request.param is Detector.YUNET:
+        return load_detector(Detector.YUNET, yunet=request.getfixturevalue("yunet_file"))
     return detectors[request.param]
-
-
-def test_every_detector_option_has_its_detector() -> None:
-    assert set(DETECTORS) == set(Detector)
 
 
 def test_the_one_face_is_found_where_it_is(detector: FaceDetector) -> None:
@@ -339,8 +337,8 @@ def test_the_whole_detector_finds_the_packages_faces(
 
 def test_detectors_never_import_the_package_or_tensorflow() -> None:
     probe = (
-        "import sys; from worker.vision.detectors import DETECTORS\n"
-        "[make() for make in DETECTORS.values()]\n"
+        "import sys; from storage.settings import Settings; from worker.vision.detectors import load_detector\n"
+        "[load_detector(name) for name in Settings().detectors]\n"
         "print([name for name in ('mtcnn', 'tensorflow', 'keras') if name in sys.modules])"
     )
     root = Path(__file__).resolve().parents[2]

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from storage.records import Detector
 from tests.vision.conftest import SHARED, observed, planned
 from tests.vision.made_media import (
     B_FRAMES,
@@ -95,6 +96,18 @@ def test_any_split_with_any_options_gives_the_rows_of_the_whole(
     whole = observed(file, haar_pipeline, segment_target_us=10**12, **options)
 
     assert observed(file, haar_pipeline, segment_target_us=500_000, **options) == whole
+
+
+def test_any_split_with_yunet_gives_the_rows_of_the_whole(
+    yunet_file: Path, tiny_model: Path, scenes: list[Picture], tmp_path: Path
+) -> None:
+    file = write_video(tmp_path / "open.mp4", scenes, Recipe(options=OPEN_GOP))
+    pipeline = Pipeline(Detector.YUNET, tiny_model, yunet=yunet_file)
+
+    whole = observed(file, pipeline, segment_target_us=10**12)
+
+    assert whole.faces
+    assert observed(file, pipeline, segment_target_us=500_000) == whole
 
 
 def test_cut_between_two_pieces_is_marked_in_the_second(

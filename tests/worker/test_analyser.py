@@ -16,17 +16,21 @@ from storage.errors import (
     AnalyserDied,
     AnalyserOutOfMemory,
     AnalyserTimeout,
+    ConfigurationError,
     CorruptMedia,
     ModelContractError,
     PlanMismatch,
     UnsupportedMedia,
 )
-from storage.records import JobOptions, MediaPlan, SegmentObservations, SegmentSlice
+from storage.records import Detector, JobOptions, MediaPlan, SegmentObservations, SegmentSlice
 from tests.storage.made_jobs import plan_of
 from tests.vision.made_media import installed_file
 from tests.waiting import wait_until
 from tests.worker.conftest import LIMITS, NewAnalyser
 from worker.analyser.client import Analyser
+
+DEFAULTS = JobOptions()
+YUNET = JobOptions(detector=Detector.YUNET)
 
 
 @contextmanager
@@ -50,10 +54,15 @@ def plan(analyser: Analyser, file: Path, tick=do_nothing, target_us: int = 400_0
 
 
 def analyse(
-    analyser: Analyser, file: Path, planned: MediaPlan, piece: SegmentSlice, tick=do_nothing
+    analyser: Analyser,
+    file: Path,
+    planned: MediaPlan,
+    piece: SegmentSlice,
+    tick=do_nothing,
+    options: JobOptions = DEFAULTS,
 ) -> SegmentObservations:
     with opened(file) as medium:
-        return analyser.analyse(medium, JobOptions(), media=planned.media, piece=piece, tick=tick)
+        return analyser.analyse(medium, options, media=planned.media, piece=piece, tick=tick)
 
 
 def child_of(analyser: Analyser) -> psutil.Process:
@@ -222,6 +231,36 @@ def test_a_file_that_is_no_model_is_named(
 
     with pytest.raises(ModelContractError, match=r"wrong\.onnx"):
         analyse(analyser, clip, planned, planned.segments[0])
+
+
+def test_a_detector_given_by_its_file_finds_the_face(
+    new_analyser: NewAnalyser, clip: Path, yunet_file: Path
+) -> None:
+    analyser = new_analyser(yunet=yunet_file)
+    planned = plan(analyser, clip)
+
+    seen = analyse(analyser, clip, planned, planned.segments[0], options=YUNET)
+
+    assert [frame.face_count for frame in seen.frames] == [1] * len(seen.frames)
+
+
+def test_a_detector_without_its_file_is_a_fault_of_this_installation(
+    analyser: Analyser, new_analyser: NewAnalyser, clip: Path, tmp_path: Path
+) -> None:
+    planned = plan(analyser, clip)
+    wrong = tmp_path / "yunet.onnx"
+    wrong.write_bytes(b"no network")
+
+    for unable in (analyser, new_analyser(yunet=wrong)):
+        with pytest.raises(ConfigurationError, match="AFFECTLINE_YUNET"):
+            analyse(unable, clip, planned, planned.segments[0], options=YUNET)
+
+
+def test_a_detectors_file_that_cannot_be_read_is_named(
+    new_analyser: NewAnalyser, clip: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelContractError, match=r"none\.onnx.*AFFECTLINE_YUNET"):
+        plan(new_analyser(yunet=tmp_path / "none.onnx"), clip)
 
 
 def test_a_model_replaced_while_the_worker_runs_changes_nothing(

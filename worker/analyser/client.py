@@ -10,8 +10,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,7 +28,7 @@ from storage.records import JobOptions, MediaInfo, MediaPlan, SegmentObservation
 from storage.settings import Settings
 from worker.analyser import messages
 from worker.analyser.wire import Decoder, Message, WireError, send_request
-from worker.model import load_model
+from worker.model import load_model, load_yunet
 
 TICK_S = 1.0
 """How often the supervisor looks at lease, progress, memory and clock."""
@@ -50,6 +52,7 @@ on upwards.
 @dataclass(frozen=True)
 class AnalyserLimits:
     model: Path
+    yunet: Path | None  #: the detector's file, where there is one
     memory_bytes: int  #: resident
     patience_s: float  #: without progress
     limit_s: float  #: for each FRAMES_PER_LIMIT frames of a request
@@ -58,6 +61,7 @@ class AnalyserLimits:
     def from_settings(cls, settings: Settings) -> "AnalyserLimits":
         return cls(
             model=settings.model,
+            yunet=settings.yunet,
             memory_bytes=settings.analyser_memory_bytes,
             patience_s=settings.analyser_patience_s,
             limit_s=settings.analyser_limit_s,
@@ -161,29 +165,42 @@ class Analyser:
         if self._process is not None and self._process.poll() is not None:
             self.close()
         if self._process is None or self._connection is None:
-            model_file = load_model(self._limits.model)
-            self._connection, theirs = socket.socketpair()
-            # A stopped child would block a long request for ever.
-            self._connection.settimeout(self._limits.patience_s)
-            with theirs, model_file.opened() as model:
-                self._process = subprocess.Popen(
-                    self._command(theirs.fileno(), model),
-                    pass_fds=(theirs.fileno(), model),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    env=_environment(),
-                    start_new_session=True,  # a Ctrl-C is for the supervisor
-                )
+            with self._opened_models() as models:
+                self._connection, theirs = socket.socketpair()
+                # A stopped child would block a long request for ever.
+                self._connection.settimeout(self._limits.patience_s)
+                with theirs:
+                    self._process = self._spawned(theirs.fileno(), models)
         return self._process, self._connection
 
-    def _command(self, their_end: int, model: int) -> list[str]:
+    def _spawned(self, their_end: int, models: dict[str, int]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self._command(their_end, models),
+            pass_fds=(their_end, *models.values()),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env=_environment(),
+            start_new_session=True,  # a Ctrl-C is for the supervisor
+        )
+
+    @contextmanager
+    def _opened_models(self) -> Iterator[dict[str, int]]:
+        """Yield descriptors of the models' bytes by the child's names of them."""
+        with ExitStack() as opened:
+            models = {"model": opened.enter_context(load_model(self._limits.model).opened())}
+            if self._limits.yunet is not None:
+                models["yunet"] = opened.enter_context(load_yunet(self._limits.yunet).opened())
+            yield models
+
+    def _command(self, their_end: int, models: dict[str, int]) -> list[str]:
         address_space = self._limits.memory_bytes * _ADDRESS_SPACE_FACTOR
+        files = [(f"--{name}", f"/proc/self/fd/{model}") for name, model in models.items()]
         return [
             *(sys.executable, "-m", "worker.analyser.main"),
             *("--socket", str(their_end)),
             *("--parent", str(os.getpid())),
             *("--address-space", str(address_space)),
-            *("--model", f"/proc/self/fd/{model}"),
+            *chain.from_iterable(files),
         ]
 
     def _supervise(

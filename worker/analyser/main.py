@@ -33,9 +33,10 @@ _PROGRESS_EVERY_S = 0.5
 class _Desk:
     """Answers requests; keeps the pipelines warm from one segment and one file to the next."""
 
-    def __init__(self, connection: socket.socket, model: Path) -> None:
+    def __init__(self, connection: socket.socket, model: Path, yunet: Path | None) -> None:
         self._connection = connection
         self._model = model
+        self._yunet = yunet
         self._pipelines: dict[Detector, Pipeline] = {}
         self._live: LiveView | None = None
 
@@ -120,7 +121,7 @@ class _Desk:
 
     def _pipeline(self, detector: Detector) -> Pipeline:
         if detector not in self._pipelines:
-            self._pipelines[detector] = Pipeline(detector, self._model)
+            self._pipelines[detector] = Pipeline(detector, self._model, yunet=self._yunet)
         return self._pipelines[detector]
 
     def _reporter(self) -> Callable[[int, int], None]:
@@ -143,13 +144,14 @@ def main() -> None:
     parser.add_argument("--parent", type=int, required=True, help="process to die with")
     parser.add_argument("--address-space", type=int, required=True, help="bytes")
     parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--yunet", type=Path)
     given = parser.parse_args()
     die_with_parent(given.parent)
     logging.basicConfig(format="analyser[%(process)d] %(levelname)s %(message)s")
     resource.setrlimit(resource.RLIMIT_AS, (given.address_space, given.address_space))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with socket.socket(fileno=given.socket) as connection:
-        desk = _Desk(connection, given.model)
+        desk = _Desk(connection, given.model, given.yunet)
         while (received := receive_request(connection)) is not None:
             request, descriptors = received
             try:

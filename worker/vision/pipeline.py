@@ -22,7 +22,7 @@ from worker.vision.classifier import BATCH, Classifier
 from worker.vision.crops import crop_faces, square_sides
 from worker.vision.cuts import with_cuts
 from worker.vision.decode import decode_segment
-from worker.vision.detectors import DETECTORS
+from worker.vision.detectors import load_detector
 from worker.vision.frames import Frame
 from worker.vision.medium import DEFAULT_LIMITS, MediaLimits, Progress
 from worker.vision.quality import qualities
@@ -44,11 +44,19 @@ class Pipeline:
     """One detector and one classifier, loaded once, for any number of files and segments."""
 
     def __init__(
-        self, detector: Detector, model_path: Path, *, limits: MediaLimits = DEFAULT_LIMITS
+        self,
+        detector: Detector,
+        model_path: Path,
+        *,
+        yunet: Path | None = None,
+        limits: MediaLimits = DEFAULT_LIMITS,
     ) -> None:
-        """Load both models. Raises ModelContractError or ConfigurationError if this installation lacks one."""
+        """Load both models. Raises ModelContractError or ConfigurationError if this installation lacks one.
+
+        yunet: the file of the detector of that name.
+        """
         self._classifier = Classifier(model_path)
-        self._detector = DETECTORS[detector]()
+        self._detector = load_detector(detector, yunet=yunet)
         self._limits = limits
 
     def analyse(

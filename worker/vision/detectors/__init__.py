@@ -1,15 +1,25 @@
 """The face detectors, by name."""
 
-from collections.abc import Callable
+from pathlib import Path
 
 from storage.records import Detector
 from worker.vision.detectors.haar import HaarDetector
 from worker.vision.detectors.mtcnn import MtcnnDetector
 from worker.vision.detectors.port import FaceDetector
+from worker.vision.detectors.yunet import YuNetDetector
 
-DETECTORS: dict[Detector, Callable[[], FaceDetector]] = {
-    Detector.MTCNN: MtcnnDetector,
-    Detector.HAAR: HaarDetector,
-}
+__all__ = ["FaceDetector", "load_detector"]
 
-__all__ = ["DETECTORS", "FaceDetector"]
+
+def load_detector(name: Detector, *, yunet: Path | None = None) -> FaceDetector:
+    """Load a detector. Raises ConfigurationError if this installation lacks what it needs.
+
+    yunet: the file of that network, which alone is not part of the installation.
+    """
+    match name:
+        case Detector.MTCNN:
+            return MtcnnDetector()
+        case Detector.HAAR:
+            return HaarDetector()
+        case Detector.YUNET:
+            return YuNetDetector(yunet)

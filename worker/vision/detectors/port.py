@@ -11,7 +11,7 @@ DETECTION_SIDE = 640
 
 
 class FaceDetector(Protocol):
-    """Finds faces. A new detector is one module with one class and one line in `DETECTORS`."""
+    """Finds faces. A new detector is one module with one class and one case in `load_detector`."""
 
     framing: CropSpec
     """How this detector's boxes relate to the classifier's square: each draws its own."""
