@@ -133,6 +133,26 @@ def check_same_run(folder: Path, meta: RunMeta) -> None:
             )
 
 
+def check_same_held_back(start_from: Path, meta: RunMeta) -> None:
+    """Raise InputError if weights have been trained on faces that the run of meta holds back: it would measure too much.
+
+    start_from: the weights, in the folder of their run; without its meta.json nothing can be told.
+    """
+    if not (start_from.parent / META).is_file():
+        return
+    begun = read_meta(start_from.parent)
+    if begun["validation"] != meta["validation"]:
+        raise InputError(
+            f"--start-from {start_from}: expected weights of a run that held the same faces back; "
+            f"it held back {begun['validation']}, this one {meta['validation']}"
+        )
+    if begun["seed"] != meta["seed"]:
+        raise InputError(
+            f"--seed: expected {begun['seed']}, as in the run that --start-from {start_from} comes from, got "
+            f"{meta['seed']}, which holds other faces back; these weights have been trained on most of them"
+        )
+
+
 def read_history(folder: Path) -> dict[str, list[float]]:
     """Return the columns of history.csv by name, one number per epoch."""
     path = folder / HISTORY

@@ -33,6 +33,7 @@ from model_training.runs import (
     BEST_MODEL,
     CURVES,
     HISTORY,
+    check_same_held_back,
     check_same_run,
     describe_run,
     read_history,
@@ -95,6 +96,8 @@ def train_command(options: argparse.Namespace) -> None:
     if options.teacher is not None:
         training = with_teacher(training, options.teacher)
     meta = describe_run(recipe, training, validation, options=options)
+    if options.start_from is not None:
+        check_same_held_back(options.start_from, meta)
     if options.resume:
         check_same_run(options.out, meta)
     else:

@@ -132,6 +132,30 @@ def test_weights_of_another_network_are_refused(compact_run: Path, tmp_path: Pat
         _train(tmp_path / "run", start_from=compact_run / "best.keras")
 
 
+@pytest.mark.parametrize(
+    ("seed", "faces", "message"),
+    [
+        ("2", 10, "--seed: expected 1, as in the run that --start-from"),
+        ("1", 30, "expected weights of a run that held the same faces back"),
+    ],
+)
+def test_weights_trained_on_faces_that_are_held_back_now_are_refused(
+    seed: str, faces: int, message: str, compact_run: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+):  # fmt: skip
+    """Another seed holds other faces back: with the weights of a run on them accuracy would look six points better."""
+    data = write_npz(draw_faces([0, 1, 2, 3, 4, 5, 6] * faces), tmp_path / "faces")
+    options = ["--recipe", "compact", "--start-from", str(compact_run / "best.keras")]
+
+    code = train.main(
+        ["--data", str(data), "--out", str(tmp_path / "run"), *options, "--seed", seed]
+    )
+
+    assert code == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_time_budget_replaces_the_number_of_epochs(tmp_path: Path):
     schedule = replace(TINY.schedule, epochs=1, time_budget_minutes=0.05)
 
