@@ -49,7 +49,7 @@ def annotate_command(
     detector: Annotated[
         str,
         typer.Option(
-            help="mtcnn, haar (frontal faces only), or yunet (finds most; needs AFFECTLINE_YUNET)."
+            help="mtcnn, haar (frontal only), or yunet (turned and dim ones too; AFFECTLINE_YUNET)."
         ),
     ] = "mtcnn",
     sample_fps: Annotated[

@@ -1,8 +1,9 @@
 // The seven expressions over time: lines that can be panned, zoomed and read. plotly draws them.
 
 import { getJson } from "./api.js";
-import { plotly } from "./charts.js";
+import { plotly, plotlySoon } from "./charts.js";
 import { EXPRESSIONS, hueOf } from "./expressions.js";
+import { sketch } from "./sketch.js";
 import { timeMarks } from "./ticks.js";
 import { capitalised } from "./words.js";
 
@@ -40,14 +41,19 @@ export class ExpressionPlot {
     this.#signal = signal;
   }
 
-  /** Fetch plotly and draw for the first time. */
+  /** Sketch the curves as soon as they are known, then fetch plotly and draw for the first time. */
   async begin(wanted) {
     this.#wanted = wanted;
-    const [drawer, data] = await Promise.all([plotly(), this.#read()]);
+    plotlySoon();
+    this.#data = await this.#read();
+    if (this.#signal.aborted) return;
+    const sketched = sketch(this.#traces(), this.#layout(), this.#where.clientWidth);
+    this.#where.append(sketched);
+    const drawer = await plotly();
     if (this.#signal.aborted) return;
     this.#plotly = drawer;
-    this.#data = data;
     await drawer.newPlot(this.#where, this.#traces(), this.#layout(), CONFIG);
+    sketched.remove();
     this.#watch();
   }
 

@@ -1,7 +1,7 @@
 """An hour with five faces opens and pans by a few small replies."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Installation
 from tests.browser.long_timeline import finish_hour
@@ -89,3 +89,42 @@ def test_a_plot_that_cannot_be_fetched_says_so(page: Page, installation: Install
         page.get_by_role("button", name="Zoom in").click()
 
     expect(page.get_by_text("The server doesn't answer")).to_be_visible()
+
+
+BOXES = """(selector) => [...document.querySelectorAll(selector)].map((drawn) => {
+    const { left, top, right, bottom } = drawn.getBoundingClientRect();
+    return [left, top, right, bottom];
+})"""
+
+
+def test_curves_are_there_before_plotly_and_where_plotly_draws_them(
+    page: Page, installation: Installation
+) -> None:
+    job = finish_hour(installation)
+    lay_thumbnails(installation, job, tracks=5)
+    held: list[Route] = []
+    page.route("**/plotly-*.js", lambda route: held.append(route))
+
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+    expect(page.locator(".sketch path")).to_have_count(7)
+    sketched = page.evaluate(BOXES, ".sketch path")
+    page.locator(".plot").click(position={"x": 600, "y": 60})
+    assert page.evaluate("() => document.querySelector('.playhead').style.transform") != ""
+    held[0].continue_()
+    expect(page.locator(".plot .scatterlayer .trace")).to_have_count(7)
+    expect(page.locator(".sketch")).to_have_count(0)
+    drawn = page.evaluate(BOXES, ".plot .scatterlayer .trace .js-line")
+
+    for ours, theirs in zip(sketched, drawn, strict=True):
+        assert ours == pytest.approx(theirs, abs=1.5)
+
+
+def test_curves_stay_where_plotly_does_not_come(page: Page, installation: Installation) -> None:
+    job = finish_hour(installation)
+    lay_thumbnails(installation, job, tracks=5)
+    page.route("**/plotly-*.js", lambda route: route.abort())
+
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+
+    expect(page.get_by_text("The plot's program can't be fetched")).to_be_visible()
+    expect(page.locator(".sketch path")).to_have_count(7)
