@@ -22,7 +22,7 @@ LEAST_SIDE = 2 * STRIDE
 """To which smaller pictures are padded: where the coarsest cells are one row or one column, OpenCV 4.14 takes what lies in
 memory beside them for a part of the picture."""
 LEAST_SCORE = 0.6
-"""Lower finds more: with 0.6 33 faces in every tenth frame of two clips that MTCNN does not find (turned away, dim), all of them
+"""Lower finds more: with 0.6 33 faces in every tenth frame of two clips that MTCNN does not find (turned, dim), all of them
 real; OpenCV's own default of 0.9 leaves most of these out."""
 MOST_OVERLAP = 0.3
 """Of two boxes for the one with the lower score to stay, OpenCV's default."""
