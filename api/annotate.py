@@ -16,6 +16,7 @@ from pathlib import Path
 
 from api.items import (
     Item,
+    check_place,
     done_item,
     failed_item,
     item_lines,
@@ -71,9 +72,11 @@ def annotate(
     for a bad one.
 
     scores: which ones the CSV files have; files that were done are only written anew for others.
-    Raises Conflict while another annotate works in the same folder.
+    Raises Conflict while another annotate works in the same folder, and OutputFailed for a foreign
+    items.csv in it.
     """
     inputs = find_inputs(paths, folder=folder)
+    check_place(folder / f"{ITEMS_NAME}.csv")
     state = _make_state_folder(folder)
     with _only_one(state / "lock"):
         database = Database(sqlite_url(state.resolve() / "affectline.sqlite"))
@@ -212,11 +215,13 @@ class _Session:
         given = self._inputs[index]
         try:
             self._open[index] = self._job_for(given)
-        except InputError as error:
+        except (InputError, OutputFailed) as error:
             self._end(index, refused_item(given, error))
 
     def _job_for(self, given: Input) -> str:
         medium = _medium(given.path)
+        for suffix in (".csv", ".json"):
+            check_place(given.file(self._folder, suffix))
         known = jobs.find_job(self._database, medium.location)
         if known is not None and known.id in self._open.values():
             return known.id  # the same file was given twice

@@ -1,5 +1,6 @@
 """What `annotate` writes beside the timelines: one row per input, and where the numbers come from."""
 
+import contextlib
 import csv
 import io
 import json
@@ -10,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from api.outputs import Input
-from storage.errors import AffectlineError
-from storage.exports import CSV_HEADER, guarded_cell, seconds
+from storage.errors import AffectlineError, OutputFailed
+from storage.exports import CSV_COLUMNS, CSV_HEADER, guarded_cell, seconds
 from storage.jobs import JobView
 from storage.records import MediaInfo, Scores
 from storage.version import VERSION
 
 ITEM_COLUMNS = ("path", "sha256", "state", "code", "frames", "frames_with_face", "seconds")
+_BEGINNINGS = (",".join(CSV_COLUMNS[:9]), ",".join(ITEM_COLUMNS))
+"""Of a timeline and of items.csv; later versions may add columns at the end."""
 _LIBRARIES = ("av", "numpy", "onnxruntime", "opencv-python-headless")
 
 
@@ -103,15 +106,38 @@ def provenance(view: JobView, *, scores: Scores) -> Iterator[str]:
     yield json.dumps(facts, indent=2) + "\n"
 
 
+def check_place(file: Path) -> None:
+    """Raise OutputFailed if something that no call of annotate wrote is where it would write, or nothing can be."""
+    try:
+        there = file.exists()
+    except OSError as error:
+        raise OutputFailed(f"{file.name} can't be written: {error.strerror}") from error
+    if there and not _is_ours(file):
+        raise OutputFailed(
+            f"{file} is there and was not written by annotate; move it, or choose another -o"
+        )
+
+
 def remove_if_ours(file: Path) -> None:
     """Remove a timeline or its provenance of an earlier call; never what somebody else made."""
-    try:
-        with file.open(encoding="utf-8") as opened:
-            head = opened.read(len(CSV_HEADER))
-        if head == CSV_HEADER or (head.startswith("{") and "model_sha256" in file.read_text()):
+    with contextlib.suppress(OSError):
+        if file.exists() and _is_ours(file):
             file.unlink()
-    except (OSError, UnicodeDecodeError):  # not there, or none of ours
-        return
+
+
+def _is_ours(file: Path) -> bool:
+    """Whether a file begins as what is written here does, or holds nothing."""
+    try:
+        text = file.read_text(encoding="utf-8") if file.suffix == ".json" else _first_line(file)
+    except (OSError, UnicodeDecodeError):
+        return False
+    ours = text.startswith("{") and "model_sha256" in text
+    return not text or ours or text.startswith(_BEGINNINGS)
+
+
+def _first_line(file: Path) -> str:
+    with file.open(encoding="utf-8") as opened:
+        return opened.readline(len(CSV_HEADER))
 
 
 def write_atomically(target: Path, lines: Iterable[str], *, draft: Path) -> None:

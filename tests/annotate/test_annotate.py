@@ -16,7 +16,13 @@ from api.items import Item
 from api.outputs import find_inputs
 from storage import jobs
 from storage.database import Database, migrate
-from storage.errors import Conflict, CorruptMedia, ModelContractError, PathNotFound
+from storage.errors import (
+    Conflict,
+    CorruptMedia,
+    ModelContractError,
+    OutputFailed,
+    PathNotFound,
+)
 from storage.exports import CSV_COLUMNS
 from storage.labels import EXPRESSIONS
 from storage.records import Detector, JobOptions, JobState, Scores
@@ -265,6 +271,42 @@ def test_a_skipped_file_costs_nobody_a_file_of_that_name(tmp_path: Path, out: Pa
     run(folder, out=out)
 
     assert (out / "notes.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["talk.csv", "talk.json"])
+def test_somebody_elses_file_is_not_written_over(clip: Path, out: Path, name: str) -> None:
+    """Symptom: `-o` beside the recordings replaced the caller's own talk.csv, a questionnaire."""
+    out.mkdir()
+    (out / name).write_text("name,score\nanna,7\n")
+
+    (item,) = run(clip, out=out)
+
+    assert (item.state, item.code) == ("failed", "output_failed")
+    assert name in item.message and "choose another -o" in item.message
+    assert (out / name).read_text() == "name,score\nanna,7\n"
+    assert {file for file in all_files(out) if file.startswith("talk")} == {name}
+
+
+def test_somebody_elses_list_of_items_stops_the_call(clip: Path, out: Path) -> None:
+    out.mkdir()
+    (out / "items.csv").write_text("item,price\n")
+
+    with pytest.raises(OutputFailed, match=r"items\.csv"):
+        run(clip, out=out)
+
+    assert (out / "items.csv").read_text() == "item,price\n"
+
+
+def test_files_of_an_earlier_version_and_empty_ones_are_written_over(clip: Path, out: Path) -> None:
+    run(clip, out=out)
+    today = all_files(out)
+    fewer = [row.rpartition(",")[0] for row in (out / "talk.csv").read_text().splitlines()]
+    (out / "talk.csv").write_text("\n".join(fewer))
+    (out / "talk.json").write_text("")
+
+    run(clip, out=out)
+
+    assert all_files(out) == today
 
 
 def test_files_of_an_earlier_call_go_when_the_file_turns_bad(tmp_path: Path, out: Path) -> None:
