@@ -3,6 +3,7 @@
 import { getJson } from "./api.js";
 import { element, svgElement } from "./elements.js";
 import { EXPRESSIONS } from "./expressions.js";
+import { glimpsed } from "./glimpses.js";
 import { trackThumbnail } from "./thumbnails.js";
 import { clock } from "./words.js";
 
@@ -17,6 +18,7 @@ export class Lanes {
   #pick;
   #seen;
   #lanes = new Map(); // track's number -> {node, strip}
+  #more = element("li", {}, element("button", { type: "button", class: "quiet small", onclick: () => this.#showAll() }));
 
   constructor(where, { job, axis, pick, signal }) {
     this.#where = where;
@@ -30,16 +32,25 @@ export class Lanes {
     axis.addEventListener("change", () => this.#follow(), { signal });
   }
 
-  /** Show these tracks of a job that is done. */
+  /** Show these tracks of a job that is done; those that were only glimpsed when they are asked for. */
   show(tracks, job) {
     this.#job = job;
+    const brief = glimpsed(tracks);
     for (const track of tracks) {
       const lane = this.#lane(track);
+      lane.node.hidden = brief.has(track.track);
       this.#lanes.set(track.track, lane);
       this.#where.append(lane.node);
       this.#seen.observe(lane.node);
     }
+    if (brief.size > 0) this.#where.append(this.#more);
+    this.#more.firstChild.textContent = `Show ${brief.size} more, seen for a moment`;
     this.#follow();
+  }
+
+  #showAll() {
+    this.#more.remove();
+    for (const { node } of this.#lanes.values()) node.hidden = false;
   }
 
   /** Take notice that the pictures of faces are made. */
@@ -51,7 +62,10 @@ export class Lanes {
 
   select(number) {
     for (const [track, { button }] of this.#lanes) button.setAttribute("aria-pressed", String(track === number));
-    if (this.#lanes.has(number)) this.#bringIntoSight(this.#lanes.get(number).node);
+    if (!this.#lanes.has(number)) return;
+    const { node } = this.#lanes.get(number);
+    if (node.hidden) this.#showAll();
+    this.#bringIntoSight(node);
   }
 
   /** Within the list only: the page stays where it is. */

@@ -3,6 +3,7 @@
 import { bars } from "./bars.js";
 import { element } from "./elements.js";
 import { EXPRESSIONS } from "./expressions.js";
+import { glimpsed } from "./glimpses.js";
 import { nameOf } from "./lanes.js";
 import { capitalised, clock, count, percent } from "./words.js";
 
@@ -17,7 +18,7 @@ export function showSummary(where, { job, summary, tracks, seek }) {
     fact("Duration", clock(job.media.duration_s)),
     fact("Frames looked at", count(summary.frames)),
     fact("Without a face", `${count(without)} (${percent(part(without, summary.frames))})`),
-    fact("Faces followed", count(summary.tracks)),
+    fact("Faces followed", followed(summary.tracks, tracks)),
     summary.uncertain === null ? null : fact("Uncertain", percent(summary.uncertain)),
     summary.poor > 0 ? fact("Small or unsharp", percent(part(summary.poor, summary.faces))) : null,
   );
@@ -59,6 +60,11 @@ function peaks(found, tracks, seek) {
     list.append(element("li", { class: "hint" }, `${worth.length === 0 ? "None" : "None of the others"} reached ${percent(WORTH_SHOWING)}.`));
   }
   return list;
+}
+
+function followed(all, tracks) {
+  const brief = glimpsed(tracks).size;
+  return brief === 0 ? count(all) : `${count(all - brief)}, and ${count(brief)} for a moment`;
 }
 
 function fact(name, value) {

@@ -1,6 +1,7 @@
 """A video beside its timeline: boxes in step with the picture, seeking, tracks, names, sums."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -369,3 +370,33 @@ def test_a_video_that_cannot_be_played_keeps_its_timeline(
 
     expect(page.locator(".time")).to_have_text("0:00.04 / 0:03.96")
     assert drawn_top(page) == 31
+
+
+def test_faces_seen_for_a_moment_are_set_apart(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    """One face in all of 100 frames, another one in the fifty-first."""
+    made = replace(TALK, faces_of_frame=(*(1,) * 50, 2, *(1,) * 49))
+    job = finish_video(installation, tmp_path, made)
+
+    open_video(page, installation, job.id)
+    expect(page.locator(".lane:visible")).to_have_count(1)
+    expect(page.locator(".facts")).to_contain_text("1, and 1 for a moment")
+    page.get_by_role("button", name="Show 1 more, seen for a moment").click()
+
+    expect(page.locator(".lane:visible")).to_have_count(2)
+    expect(page.get_by_role("button", name="seen for a moment")).to_have_count(0)
+
+
+def test_a_face_seen_for_a_moment_is_shown_when_its_box_is_chosen(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    made = replace(TALK, faces_of_frame=(2, *(1,) * 99))
+    job = finish_video(installation, tmp_path, made)
+
+    open_video(page, installation, job.id)
+    expect(page.locator(".lane:visible")).to_have_count(1)
+    page.locator(".stage rect").nth(1).click()
+
+    expect(page.locator(".lane:visible")).to_have_count(2)
+    expect(page.locator('.lane [aria-pressed="true"]')).to_contain_text("Face 2")
