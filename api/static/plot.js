@@ -26,6 +26,7 @@ export class ExpressionPlot {
   #wanted = { track: null, scores: "smoothed" };
   #data = null; // {from, to, reply}
   #ours = false; // a change of the axis that plotly itself made
+  #hidden = new Set(); // expressions whose curves are not wanted
   #due = 0;
   #turn = 0;
   #reading = false;
@@ -80,6 +81,13 @@ export class ExpressionPlot {
     await this.#plotly.react(this.#where, this.#traces(), this.#layout(), CONFIG);
   }
 
+  /** Hide an expression's curve, or show it again. Returns whether it is shown. */
+  toggle(expression) {
+    if (!this.#hidden.delete(expression)) this.#hidden.add(expression);
+    if (this.begun) this.#redraw();
+    return !this.#hidden.has(expression);
+  }
+
   get #width() {
     return Math.max(50, this.#where.clientWidth - this.#gutter() - this.#edge);
   }
@@ -100,6 +108,7 @@ export class ExpressionPlot {
       x,
       y: probabilities[name],
       name: capitalised(name),
+      visible: !this.#hidden.has(name),
       mode: "lines",
       line: { color: hueOf(name), width: 2, simplify: true },
       connectgaps: false,

@@ -9,7 +9,7 @@ export function sketch(traces, { height, margin, xaxis, yaxis }, width) {
   const [across, down] = [width - margin.l - margin.r, height - margin.t - margin.b];
   const area = svgElement("svg", { x: margin.l, y: margin.t, width: across, height: down, viewBox: `0 0 ${across} ${down}` });
   const place = (x, y) => `${(((x - from) / (to - from)) * across).toFixed(1)} ${((1 - y / top) * down).toFixed(1)}`;
-  for (const { x, y, line } of traces) {
+  for (const { x, y, line } of traces.filter((trace) => trace.visible)) {
     area.append(svgElement("path", { d: curve(x, y, place), fill: "none", stroke: line.color, "stroke-width": line.width }));
   }
   const drawn = svgElement("svg", { class: "sketch", width, height, "aria-hidden": "true" });

@@ -42,13 +42,20 @@ export class Timeline {
   #zoomBar() {
     const zoom = (factor) => () => this.axis.zoom(factor, this.#player.time);
     const button = (words, label, onclick) => element("button", { type: "button", class: "quiet small", "aria-label": label, title: label, onclick }, words);
-    const key = EXPRESSIONS.map((name) => element("li", {}, element("span", { class: "swatch", "data-expression": name }), capitalised(name)));
     return element(
       "div",
       { class: "row between" },
-      element("ul", { class: "legend" }, ...key),
+      element("ul", { class: "legend", "aria-label": "Curves that are shown" }, ...EXPRESSIONS.map((name) => this.#key(name))),
       element("div", { class: "row tight" }, button("−", "Zoom out", zoom(STEP_ZOOM)), button("+", "Zoom in", zoom(1 / STEP_ZOOM)), button("All", "Show all", () => this.axis.showAll())),
     );
+  }
+
+  /** A curve's name and colour: a press hides the curve, another one shows it again. */
+  #key(name) {
+    const swatch = element("span", { class: "swatch", "data-expression": name });
+    const button = element("button", { type: "button", class: "key", "aria-pressed": "true", onclick: () => press() }, swatch, capitalised(name));
+    const press = () => button.setAttribute("aria-pressed", String(this.plot.toggle(name)));
+    return element("li", {}, button);
   }
 
   #watch(signal) {

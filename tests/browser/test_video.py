@@ -400,3 +400,24 @@ def test_a_face_seen_for_a_moment_is_shown_when_its_box_is_chosen(
 
     expect(page.locator(".lane:visible")).to_have_count(2)
     expect(page.locator('.lane [aria-pressed="true"]')).to_contain_text("Face 2")
+
+
+def test_a_press_on_an_expression_hides_its_curve_until_the_next(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    job = finish_video(installation, tmp_path)
+    open_video(page, installation, job.id)
+    happy = page.get_by_role("button", name="Happy", exact=True)
+    curves = page.locator(".plot .scatterlayer .trace")
+    expect(curves).to_have_count(7)
+
+    happy.click()
+    expect(curves).to_have_count(6)
+    expect(happy).to_have_attribute("aria-pressed", "false")
+    page.get_by_text("Raw").click()  # other data come, the curve stays away
+    page.wait_for_load_state("networkidle")
+    expect(curves).to_have_count(6)
+
+    happy.press("Enter")
+    expect(curves).to_have_count(7)
+    expect(happy).to_have_attribute("aria-pressed", "true")
