@@ -9,16 +9,14 @@ from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from worker.vision.boxes import FaceBoxes, Floats
 from worker.vision.crops import CropSpec
 from worker.vision.detectors.mtcnn_networks import load_network
 from worker.vision.detectors.port import DETECTION_SIDE
+from worker.vision.detectors.scaling import Rgb, enlarged, reduced
 from worker.vision.frames import Frame
 from worker.vision.onnx_session import OnnxSession
-
-Rgb = npt.NDArray[np.uint8]
 
 SMALLEST_FACE = 20
 """Pixels of the detection picture; halving it costs four times as much."""
@@ -72,25 +70,25 @@ class MtcnnDetector:
     def detect(self, frame: Frame) -> FaceBoxes:
         """Find faces in the picture reduced to 640 pixels. Score: O-Net's probability of a face."""
         rgb = frame.rgb(DETECTION_SIDE)
-        return _enlarged(self._found(rgb, self._useful_scales(frame, rgb)), frame, rgb)
+        return enlarged(self._found(rgb, self._useful_scales(frame, rgb)), frame, rgb)
 
     def detect_near(self, frame: Frame, expected: FaceBoxes) -> FaceBoxes:
         """Run all three networks, but P-Net only about the expected boxes, on the levels for about their size."""
         if not len(expected):
             return expected
         rgb = frame.rgb(DETECTION_SIDE)
-        xyxy = _reduced(expected, frame, rgb).xyxy
+        xyxy = reduced(expected, frame, rgb).xyxy
         proposed = self._proposed_near(rgb, xyxy, self._useful_scales(frame, rgb))
-        return _enlarged(self._judged(rgb, proposed), frame, rgb)
+        return enlarged(self._judged(rgb, proposed), frame, rgb)
 
     def confirm(self, frame: Frame, expected: FaceBoxes) -> FaceBoxes:
         """Run O-Net alone on the expected boxes: it verifies and refines a face for the price of one patch."""
         if not len(expected):
             return expected
         rgb = frame.rgb(DETECTION_SIDE)
-        seen = self._looked_at(rgb, _squared(_reduced(expected, frame, rgb), side=CONFIRMED_SIDE))
+        seen = self._looked_at(rgb, _squared(reduced(expected, frame, rgb), side=CONFIRMED_SIDE))
         sure = np.where(seen.scores > THRESHOLDS[2], seen.scores, np.float32(0))
-        return _enlarged(FaceBoxes(_clipped(seen.xyxy, rgb), sure, seen.landmarks), frame, rgb)
+        return enlarged(FaceBoxes(_clipped(seen.xyxy, rgb), sure, seen.landmarks), frame, rgb)
 
     def detect_rgb(self, rgb: Rgb) -> FaceBoxes:
         """Find faces in a (height, width, 3) uint8 RGB picture, in its own pixels and clipped to it; with landmarks."""
@@ -170,23 +168,6 @@ class MtcnnDetector:
         offsets, points, faces = _run_in_batches(self._confirm, names, patches)
         landmarks = _placed_landmarks(points, squares.xyxy)
         return FaceBoxes(_moved(squares.xyxy, offsets), faces[:, 1], landmarks)
-
-
-def _enlarged(found: FaceBoxes, frame: Frame, rgb: Rgb) -> FaceBoxes:
-    """Faces with landmarks, from pixels of the detection picture to those of the frame."""
-    scale = _enlargement(frame, rgb)
-    assert found.landmarks is not None
-    return FaceBoxes(found.xyxy * np.tile(scale, 2), found.scores, found.landmarks * scale)
-
-
-def _reduced(found: FaceBoxes, frame: Frame, rgb: Rgb) -> FaceBoxes:
-    xyxy = np.asarray(found.xyxy / np.tile(_enlargement(frame, rgb), 2), np.float32)
-    return FaceBoxes(xyxy, found.scores)
-
-
-def _enlargement(frame: Frame, rgb: Rgb) -> Floats:
-    height, width = rgb.shape[:2]
-    return np.array([frame.width / width, frame.height / height], np.float32)
 
 
 def _joined(parts: Sequence[FaceBoxes]) -> FaceBoxes:

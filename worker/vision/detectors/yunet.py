@@ -8,12 +8,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from storage.errors import ConfigurationError
 from worker.vision.boxes import FaceBoxes, Floats
 from worker.vision.crops import CropSpec
 from worker.vision.detectors.port import DETECTION_SIDE
+from worker.vision.detectors.scaling import Rgb, enlarged, reduced
 from worker.vision.frames import Frame
 
 STRIDE = 32
@@ -22,8 +22,8 @@ LEAST_SIDE = 2 * STRIDE
 """To which smaller pictures are padded: where the coarsest cells are one row or one column, OpenCV 4.14 takes what lies in
 memory beside them for a part of the picture."""
 LEAST_SCORE = 0.6
-"""Lower finds more: with 0.6 33 faces in every tenth frame of two clips that MTCNN does not find (turned, dim), all of them
-real; OpenCV's own default of 0.9 leaves most of these out."""
+"""Lower finds more: with 0.6 it is 33 faces in every tenth frame of two clips that MTCNN does not find (turned, dim), all of
+them real; OpenCV's own default of 0.9 leaves most of these out."""
 MOST_OVERLAP = 0.3
 """Of two boxes for the one with the lower score to stay, OpenCV's default."""
 MAX_PROPOSALS = 5000
@@ -62,28 +62,27 @@ class YuNetDetector:
     def detect(self, frame: Frame) -> FaceBoxes:
         """Find faces in the picture reduced to 640 pixels. Score: root of the probabilities of a face and of a cell on one."""
         rgb = frame.rgb(DETECTION_SIDE)
-        return _enlarged(self._found(rgb), frame, rgb)
+        return enlarged(self._found(rgb), frame, rgb)
 
     def detect_near(self, frame: Frame, expected: FaceBoxes) -> FaceBoxes:
         """Search the part of the picture about all expected boxes."""
         if not len(expected):
             return expected
         rgb = frame.rgb(DETECTION_SIDE)
-        reduced = np.asarray(expected.xyxy / np.tile(_scale(frame, rgb), 2), np.float32)
-        left, top, right, bottom = _part_about(reduced, rgb)
+        left, top, right, bottom = _part_about(reduced(expected, frame, rgb).xyxy, rgb)
         if right <= left or bottom <= top:
             return FaceBoxes.empty()
         found = self._found(np.ascontiguousarray(rgb[top:bottom, left:right]))
         corner = np.array([left, top], np.float32)
         assert found.landmarks is not None
         moved = FaceBoxes(found.xyxy + np.tile(corner, 2), found.scores, found.landmarks + corner)
-        return _enlarged(moved, frame, rgb)
+        return enlarged(moved, frame, rgb)
 
     def confirm(self, frame: Frame, expected: FaceBoxes) -> FaceBoxes:
         """See none of them: the network has no part that looks at one face."""
         return FaceBoxes(expected.xyxy, np.zeros_like(expected.scores))
 
-    def _found(self, rgb: npt.NDArray[np.uint8]) -> FaceBoxes:
+    def _found(self, rgb: Rgb) -> FaceBoxes:
         """Faces in pixels of an RGB picture of any size, with landmarks."""
         below, beside = (max(0, LEAST_SIDE - side) for side in rgb.shape[:2])
         bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
@@ -96,7 +95,7 @@ class YuNetDetector:
         return FaceBoxes(xyxy, faces[:, 14], faces[:, 4:14].reshape(-1, 5, 2))
 
 
-def _part_about(xyxy: Floats, rgb: npt.NDArray[np.uint8]) -> tuple[int, int, int, int]:
+def _part_about(xyxy: Floats, rgb: Rgb) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of what is searched about boxes, whole cells within the picture."""
     sides = np.max(xyxy[:, 2:] - xyxy[:, :2], axis=1, keepdims=True)
     low = (xyxy[:, :2] - NEARBY * sides).min(axis=0)
@@ -104,16 +103,3 @@ def _part_about(xyxy: Floats, rgb: npt.NDArray[np.uint8]) -> tuple[int, int, int
     left, top = (max(0, int(edge) // STRIDE * STRIDE) for edge in low.tolist())
     right, bottom = (-(-int(edge) // STRIDE) * STRIDE for edge in high.tolist())
     return left, top, min(right, rgb.shape[1]), min(bottom, rgb.shape[0])
-
-
-def _enlarged(found: FaceBoxes, frame: Frame, rgb: npt.NDArray[np.uint8]) -> FaceBoxes:
-    """Faces with landmarks, from pixels of the detection picture to those of the frame."""
-    scale = _scale(frame, rgb)
-    assert found.landmarks is not None
-    return FaceBoxes(found.xyxy * np.tile(scale, 2), found.scores, found.landmarks * scale)
-
-
-def _scale(frame: Frame, rgb: npt.NDArray[np.uint8]) -> Floats:
-    """(2,) how much wider and higher the frame is than the detection picture."""
-    height, width = rgb.shape[:2]
-    return np.array([frame.width / width, frame.height / height], np.float32)
