@@ -88,8 +88,8 @@ def annotate(
                 items = session.run(show, check_workers)
         finally:
             database.close()
-    draft = state / "draft"
-    write_atomically(folder / f"{ITEMS_NAME}.csv", item_lines(items), draft=draft)
+    check_place(folder / f"{ITEMS_NAME}.csv")
+    write_atomically(folder / f"{ITEMS_NAME}.csv", item_lines(items), draft=state / "draft")
     return items
 
 
@@ -239,8 +239,8 @@ class _Session:
         """
         same = (known.sha256, known.options) == (medium.sha256, self._options)
         planned = (known.model_hash, known.engine_version)
-        able = planned in ((self._able.model_hash, self._able.engine_version), (None, None))
-        return same and able and known.state is not JobState.FAILED
+        ours = (self._able.model_hash, self._able.version_for(known.options.detector))
+        return same and planned in (ours, (None, None)) and known.state is not JobState.FAILED
 
     def _finish(self, index: int, view: JobView) -> None:
         """Write the files of a job that has ended."""
@@ -251,6 +251,8 @@ class _Session:
             return
         try:
             self._write(given, view)
+        except OutputFailed as error:
+            self._end(index, refused_item(given, error))
         except OSError as error:
             reason = OutputFailed(f"the timeline can't be written: {error.strerror}")
             self._end(index, refused_item(given, reason))
@@ -258,6 +260,8 @@ class _Session:
             self._end(index, done_item(given, view))
 
     def _write(self, given: Input, view: JobView) -> None:
+        for suffix in (".csv", ".json"):  # hours may have passed since they were looked for
+            check_place(given.file(self._folder, suffix))
         target = given.file(self._folder, ".csv")
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = self._folder / STATE_FOLDER / "draft"

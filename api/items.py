@@ -112,7 +112,7 @@ def check_place(file: Path) -> None:
         there = file.exists()
     except OSError as error:
         raise OutputFailed(f"{file.name} can't be written: {error.strerror}") from error
-    if there and not _is_ours(file):
+    if there and not _is_ours(file) and not _is_empty(file):
         raise OutputFailed(
             f"{file} is there and was not written by annotate; move it, or choose another -o"
         )
@@ -126,13 +126,18 @@ def remove_if_ours(file: Path) -> None:
 
 
 def _is_ours(file: Path) -> bool:
-    """Whether a file begins as what is written here does, or holds nothing."""
+    """Whether a file begins as what is written here does."""
     try:
         text = file.read_text(encoding="utf-8") if file.suffix == ".json" else _first_line(file)
     except (OSError, UnicodeDecodeError):
         return False
     ours = text.startswith("{") and "model_sha256" in text
-    return not text or ours or text.startswith(_BEGINNINGS)
+    return ours or text.startswith(_BEGINNINGS)
+
+
+def _is_empty(file: Path) -> bool:
+    """Whether writing over it loses nothing."""
+    return file.is_file() and file.stat().st_size == 0
 
 
 def _first_line(file: Path) -> str:

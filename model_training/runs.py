@@ -133,22 +133,23 @@ def check_same_run(folder: Path, meta: RunMeta) -> None:
             )
 
 
-def check_same_held_back(start_from: Path, meta: RunMeta) -> None:
+def check_same_held_back(start_from: Path, meta: RunMeta, *, cut: bool) -> None:
     """Raise InputError if weights have been trained on faces that the run of meta holds back: it would measure too much.
 
     start_from: the weights, in the folder of their run; without its meta.json nothing can be told.
+    cut: the faces are cut off the training data, which ones the seed decides.
     """
     if not (start_from.parent / META).is_file():
         return
     begun = read_meta(start_from.parent)
-    if begun["validation"] != meta["validation"]:
+    if begun.get("validation") != meta["validation"]:
         raise InputError(
             f"--start-from {start_from}: expected weights of a run that held the same faces back; "
-            f"it held back {begun['validation']}, this one {meta['validation']}"
+            f"it held back {begun.get('validation')}, this one {meta['validation']}"
         )
-    if begun["seed"] != meta["seed"]:
+    if cut and begun.get("seed") != meta["seed"]:
         raise InputError(
-            f"--seed: expected {begun['seed']}, as in the run that --start-from {start_from} comes from, got "
+            f"--seed: expected {begun.get('seed')}, as in the run that --start-from {start_from} comes from, got "
             f"{meta['seed']}, which holds other faces back; these weights have been trained on most of them"
         )
 

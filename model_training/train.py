@@ -97,7 +97,7 @@ def train_command(options: argparse.Namespace) -> None:
         training = with_teacher(training, options.teacher)
     meta = describe_run(recipe, training, validation, options=options)
     if options.start_from is not None:
-        check_same_held_back(options.start_from, meta)
+        check_same_held_back(options.start_from, meta, cut=options.validation is None)
     if options.resume:
         check_same_run(options.out, meta)
     else:

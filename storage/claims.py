@@ -8,12 +8,24 @@ done twice, but its effect is there once. Jobs are locked before segments, every
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, ScalarSelect, and_, case, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    and_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from storage.database import Database, now_s
 from storage.errors import LeaseLost
 from storage.jobs import LIVE_STATES
 from storage.records import (
+    Detector,
     JobOptions,
     JobState,
     MediaInfo,
@@ -30,6 +42,28 @@ class Capabilities:
 
     model_hash: str
     engine_version: str
+    yunet_hash: str = ""  #: of that detector's file; empty: this worker has none
+
+    def version_for(self, detector: Detector) -> str:
+        """The version under which it plans jobs of a detector: YuNet's file is a part of it."""
+        if detector is Detector.YUNET:
+            return f"{self.engine_version}-yunet-{self.yunet_hash[:7]}"
+        return self.engine_version
+
+    def can_detect(self) -> ColumnElement[bool]:
+        """The condition that it has the detector of a job."""
+        return or_(_DETECTOR != Detector.YUNET, literal(bool(self.yunet_hash)))
+
+    def as_planned(self) -> ColumnElement[bool]:
+        """The condition that a job was planned by a worker which computes the same."""
+        version = case(
+            (_DETECTOR == Detector.YUNET, self.version_for(Detector.YUNET)),
+            else_=self.engine_version,
+        )
+        return and_(jobs.c.model_hash == self.model_hash, jobs.c.engine_version == version)
+
+
+_DETECTOR = jobs.c.options["detector"].as_string()
 
 
 @dataclass(frozen=True)
@@ -98,13 +132,8 @@ def _oldest_ready(able: Capabilities) -> ScalarSelect[int]:
         .where(
             segments.c.state == SegmentState.READY,
             jobs.c.state.in_(LIVE_STATES),
-            or_(
-                segments.c.kind == SegmentKind.PLAN,
-                and_(
-                    jobs.c.model_hash == able.model_hash,
-                    jobs.c.engine_version == able.engine_version,
-                ),
-            ),
+            able.can_detect(),
+            or_(segments.c.kind == SegmentKind.PLAN, able.as_planned()),
         )
         .order_by(segments.c.job, segments.c.position)
         .limit(1)

@@ -41,7 +41,7 @@ def commit_plan(database: Database, claim: Claim, plan: MediaPlan, *, able: Capa
             .where(jobs.c.job == claim.job)
             .values(
                 model_hash=able.model_hash,
-                engine_version=able.engine_version,
+                engine_version=able.version_for(claim.options.detector),
                 frames_total=sum(len(piece.look) for piece in plan.segments),
                 segments_total=len(plan.segments),
                 segments_done=0,

@@ -85,6 +85,13 @@ class InvalidOption(InputError):
     http_status = 400
 
 
+class DetectorUnavailable(InputError):
+    """This installation lacks the face detector's model file: choose another detector."""
+
+    code = "detector_unavailable"
+    http_status = 400
+
+
 class PathNotFound(InputError):
     """There is no such file or folder."""
 

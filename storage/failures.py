@@ -1,6 +1,6 @@
 """What becomes of work that failed or fell silent: try again, plan again, or end the job."""
 
-from sqlalchemy import Connection, delete, or_, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from storage.claims import Capabilities, Claim, held, lock_job
 from storage.database import Database, now_s
@@ -107,7 +107,8 @@ def adopt_orphan(database: Database, able: Capabilities) -> bool:
         select(jobs.c.job)
         .where(
             jobs.c.state == JobState.RUNNING,
-            or_(jobs.c.model_hash != able.model_hash, jobs.c.engine_version != able.engine_version),
+            able.can_detect(),
+            ~able.as_planned(),
             jobs.c.segments_total.is_not(None),
             jobs.c.claimed_at < now_s() - ORPHANED_AFTER_S,
             ~busy.exists(),

@@ -9,7 +9,7 @@ from typing import Any, Self
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from storage.errors import ConfigurationError, InvalidOption
+from storage.errors import ConfigurationError, DetectorUnavailable
 from storage.records import Detector, JobOptions
 
 GIB = 1024**3
@@ -21,7 +21,9 @@ class Settings(BaseSettings):
     environment.
     """
 
-    model_config = SettingsConfigDict(env_prefix="AFFECTLINE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="AFFECTLINE_", frozen=True, extra="ignore", env_ignore_empty=True
+    )
 
     data: Path = Path("var")
     """Folder of the embedded database, broker state and uploads."""
@@ -89,12 +91,12 @@ class Settings(BaseSettings):
         return tuple(name for name in Detector if name is not Detector.YUNET or self.yunet)
 
     def parse_options(self, given: dict[str, Any]) -> JobOptions:
-        """Read the options of a new job. Raises UnknownOption or InvalidOption, also for what this
-        installation can't do.
+        """Read the options of a new job. Raises UnknownOption, InvalidOption, or
+        DetectorUnavailable for what this installation can't do.
         """
         options = JobOptions.parse(given)
         if options.detector not in self.detectors:
-            raise InvalidOption(
+            raise DetectorUnavailable(
                 f"option detector is '{options.detector}', whose model file this installation lacks:"
                 f" set AFFECTLINE_YUNET to its path, or choose one of: {', '.join(self.detectors)}"
             )

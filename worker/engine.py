@@ -50,7 +50,8 @@ class Engine:
 
 def capabilities(settings: Settings) -> Capabilities:
     """Tell what a worker with these settings computes with. Raises ModelContractError."""
-    version = ENGINE_VERSION
-    if settings.yunet is not None:  # workers with another file, or none, would give other boxes
-        version += f"-yunet-{load_yunet(settings.yunet).sha256[:7]}"
-    return Capabilities(model_hash=load_model(settings.model).sha256, engine_version=version)
+    return Capabilities(
+        model_hash=load_model(settings.model).sha256,
+        engine_version=ENGINE_VERSION,
+        yunet_hash=load_yunet(settings.yunet).sha256 if settings.yunet else "",
+    )

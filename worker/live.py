@@ -44,7 +44,8 @@ class LiveSessions:
 
     def __init__(self, limits: AnalyserLimits, *, most: int, idle_s: float = IDLE_S) -> None:
         memory_bytes = min(limits.memory_bytes, MEMORY_BYTES)
-        self._limits = replace(limits, memory_bytes=memory_bytes, patience_s=PATIENCE_S)
+        # MTCNN alone looks at live pictures
+        self._limits = replace(limits, yunet=None, memory_bytes=memory_bytes, patience_s=PATIENCE_S)
         self._most = most
         self._idle_s = idle_s
         self._lock = threading.Lock()

@@ -23,6 +23,8 @@ export class ExpressionPlot {
   #gutter;
   #edge;
   #plotly = null;
+  #coming = null; // plotly's first drawing
+  #watched = false;
   #wanted = { track: null, scores: "smoothed" };
   #data = null; // {from, to, reply}
   #ours = false; // a change of the axis that plotly itself made
@@ -40,26 +42,29 @@ export class ExpressionPlot {
     this.#gutter = gutter;
     this.#edge = edge;
     this.#signal = signal;
+    axis.addEventListener("change", () => this.#ours || this.#moveSoon(), { signal });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#redraw(), { signal });
+    const sized = new ResizeObserver(() => this.#redraw());
+    sized.observe(where);
+    signal.addEventListener("abort", () => sized.disconnect());
   }
 
-  /** Sketch the curves as soon as they are known, then fetch plotly and draw for the first time. */
-  async begin(wanted) {
-    this.#wanted = wanted;
+  /** Show a track (null: all faces): its curves as soon as they are known, plotly's plot of them when it has come. */
+  async begin(wanted, job = this.#job) {
     plotlySoon();
-    this.#data = await this.#read();
-    if (this.#signal.aborted) return;
-    const sketched = sketch(this.#traces(), this.#layout(), this.#where.clientWidth);
-    this.#where.append(sketched);
+    await this.choose(wanted, job);
+    this.#coming ??= this.#plotAll().catch((problem) => {
+      this.#coming = null; // the next call tries again; the sketch stays
+      throw problem;
+    });
+    await this.#coming;
+  }
+
+  async #plotAll() {
     const drawer = await plotly();
     if (this.#signal.aborted) return;
     this.#plotly = drawer;
-    await drawer.newPlot(this.#where, this.#traces(), this.#layout(), CONFIG);
-    sketched.remove();
-    this.#watch();
-  }
-
-  get begun() {
-    return this.#plotly !== null;
+    if (this.#data !== null) await this.#draw();
   }
 
   /** Show another track (null: all faces) or other scores. */
@@ -71,20 +76,31 @@ export class ExpressionPlot {
   /** Fetch what is shown anew, for example because there is more of it. */
   async refresh(job = this.#job) {
     this.#job = job;
-    if (this.#plotly === null) return;
     this.#turn += 1;
     const mine = this.#turn;
     const data = await this.#read();
     await this.#released;
     if (mine !== this.#turn || this.#signal.aborted) return;
     this.#data = data;
-    await this.#plotly.react(this.#where, this.#traces(), this.#layout(), CONFIG);
+    await this.#draw();
+  }
+
+  /** With plotly, or as a sketch until it has come. */
+  async #draw() {
+    const layout = { ...this.#layout(), width: this.#where.clientWidth };
+    if (this.#plotly === null) {
+      this.#where.replaceChildren(sketch(this.#traces(), layout));
+    } else {
+      await this.#plotly.react(this.#where, this.#traces(), layout, CONFIG);
+      this.#where.querySelector(".sketch")?.remove();
+      if (!this.#watched) this.#watch();
+    }
   }
 
   /** Hide an expression's curve, or show it again. Returns whether it is shown. */
   toggle(expression) {
     if (!this.#hidden.delete(expression)) this.#hidden.add(expression);
-    if (this.begun) this.#redraw();
+    this.#redraw();
     return !this.#hidden.has(expression);
   }
 
@@ -143,18 +159,12 @@ export class ExpressionPlot {
   }
 
   #watch() {
+    this.#watched = true;
     this.#where.addEventListener("pointerdown", () => this.#hold(), { signal: this.#signal });
     const follow = (event) => this.#followDrag(event);
     this.#where.on("plotly_relayouting", follow);
     this.#where.on("plotly_relayout", follow);
-    this.#axis.addEventListener("change", () => this.#ours || this.#moveSoon(), { signal: this.#signal });
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#redraw(), { signal: this.#signal });
-    const sized = new ResizeObserver(() => this.#redraw());
-    sized.observe(this.#where);
-    this.#signal.addEventListener("abort", () => {
-      sized.disconnect();
-      this.#plotly.purge(this.#where);
-    });
+    this.#signal.addEventListener("abort", () => this.#plotly.purge(this.#where));
   }
 
   #hold() {
@@ -178,12 +188,17 @@ export class ExpressionPlot {
   #moveSoon({ dragging = false } = {}) {
     cancelAnimationFrame(this.#due);
     this.#due = requestAnimationFrame(() => {
-      if (this.#signal.aborted) return;
-      const shown = this.#where.layout.xaxis.range;
-      const { from, to } = this.#axis;
-      if (!dragging && (shown[0] !== from || shown[1] !== to)) this.#plotly.relayout(this.#where, { xaxis: { ...this.#where.layout.xaxis, ...this.#stretch() } });
+      if (this.#signal.aborted || this.#data === null) return;
+      if (!dragging) this.#move();
       this.#catchUp();
     });
+  }
+
+  #move() {
+    if (this.#plotly === null) return this.#redraw();
+    const { range, ...axis } = this.#where.layout.xaxis;
+    const { from, to } = this.#axis;
+    if (range[0] !== from || range[1] !== to) this.#plotly.relayout(this.#where, { xaxis: { ...axis, ...this.#stretch() } });
   }
 
   /** Fetch what is shown, one stretch at a time: a long drag asks again only when the answer before is in. */
@@ -209,7 +224,7 @@ export class ExpressionPlot {
   }
 
   #redraw() {
-    if (this.#signal.aborted || this.#where.clientWidth === 0) return;
-    this.#plotly.react(this.#where, this.#traces(), { ...this.#layout(), width: this.#where.clientWidth }, CONFIG);
+    if (this.#signal.aborted || this.#data === null || this.#where.clientWidth === 0) return;
+    this.#draw();
   }
 }

@@ -3,7 +3,7 @@
 import { svgElement } from "./elements.js";
 
 /** Draw plotly's traces by plotly's layout: no marks, nothing to hover over. */
-export function sketch(traces, { height, margin, xaxis, yaxis }, width) {
+export function sketch(traces, { width, height, margin, xaxis, yaxis }) {
   const [from, to] = xaxis.range;
   const top = yaxis.range[1];
   const [across, down] = [width - margin.l - margin.r, height - margin.t - margin.b];

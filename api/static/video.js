@@ -91,7 +91,7 @@ class VideoView {
   }
 
   async #beginPlot() {
-    await this.#timeline.plot.begin({ track: this.#track, scores: this.#scores }).catch((problem) => this.#say(problem.message));
+    await this.#timeline.plot.begin({ track: this.#track, scores: this.#scores }, this.#job).catch((problem) => this.#say(problem.message));
   }
 
   async #showResults() {
@@ -104,8 +104,7 @@ class VideoView {
     showSummary(this.#summary, { job: this.#job, summary, tracks, seek: (time, track) => this.#showMoment(time, track) });
     const longest = tracks.reduce((most, track) => (track.face_count > (most?.face_count ?? 0) ? track : most), null);
     this.#mark(longest?.track ?? null);
-    if (this.#timeline.plot.begun) await this.#timeline.plot.choose({ track: this.#track, scores: this.#scores }, this.#job);
-    else await this.#beginPlot();
+    await this.#beginPlot();
   }
 
   #mark(track) {

@@ -11,7 +11,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from api.annotate import Progress, _Session, annotate
+from api.annotate import Progress, _medium, _Session, annotate
 from api.items import Item
 from api.outputs import find_inputs
 from storage import jobs
@@ -24,6 +24,7 @@ from storage.errors import (
     PathNotFound,
 )
 from storage.exports import CSV_COLUMNS
+from storage.jobs import create_job, new_job_id
 from storage.labels import EXPRESSIONS
 from storage.records import Detector, JobOptions, JobState, Scores
 from storage.settings import Settings
@@ -258,6 +259,37 @@ def test_what_is_no_medium_in_a_folder_is_skipped(tmp_path: Path, out: Path) -> 
         ("done", ""),
         ("skipped", "unsupported_media"),
     ]
+
+
+def test_an_empty_file_of_somebody_else_stays_when_the_recording_is_bad(
+    tmp_path: Path, out: Path
+) -> None:
+    bad = tmp_path / "a.mp4"
+    bad.write_bytes(b"")
+    out.mkdir()
+    (out / "a.csv").write_bytes(b"")
+
+    run(bad, out=out)
+
+    assert (out / "a.csv").exists()
+
+
+def test_a_detector_whose_file_is_gone_harms_no_later_call(
+    clip: Path, tmp_path: Path, out: Path, yunet_file: Path
+) -> None:
+    """Symptom: a job left open by a killed call ended every later one."""
+    run(clip, out=out)
+    database = Database(f"sqlite:///{out / '.affectline' / 'affectline.sqlite'}")
+    other = tmp_path / "other.mp4"
+    other.write_bytes(clip.read_bytes())
+    create_job(
+        database, new_job_id(), medium=_medium(other), options=JobOptions(detector=Detector.YUNET)
+    )
+    database.close()
+
+    (item,) = run(clip, out=out, options=JobOptions(detector=Detector.HAAR, sample_fps=2))
+
+    assert item.state == "done"
 
 
 def test_a_skipped_file_costs_nobody_a_file_of_that_name(tmp_path: Path, out: Path) -> None:

@@ -274,7 +274,9 @@ class TestRefusals:
 
     def test_a_detector_whose_file_is_missing_is_refused(self, client: FlaskClient) -> None:
         problem = problem_of(
-            client.post("/v1/jobs", data=form(detector="yunet")), status=400, code="invalid_option"
+            client.post("/v1/jobs", data=form(detector="yunet")),
+            status=400,
+            code="detector_unavailable",
         )
 
         assert "AFFECTLINE_YUNET" in problem["detail"] and "mtcnn, haar" in problem["detail"]

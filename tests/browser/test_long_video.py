@@ -1,11 +1,17 @@
-"""An hour with five faces opens and pans by a few small replies."""
+"""An hour with five faces opens and pans by a few small replies, and is there before plotly has come."""
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Error, Page, Route, expect
 
+from tests.api.made_jobs import end_job, plan_job, see_segment
 from tests.browser.conftest import Installation
 from tests.browser.long_timeline import finish_hour
-from tests.browser.made_recordings import lay_thumbnails
+from tests.browser.made_recordings import TALK, lay_thumbnails
 
 PLOT_BYTES = 300_000
 SHOWN = "() => document.querySelector('.plot').layout.xaxis.range"
@@ -97,19 +103,30 @@ BOXES = """(selector) => [...document.querySelectorAll(selector)].map((drawn) =>
 })"""
 
 
-def test_curves_are_there_before_plotly_and_where_plotly_draws_them(
-    page: Page, installation: Installation
-) -> None:
+@pytest.fixture
+def held(page: Page) -> Iterator[list[Route]]:
+    """The requests for plotly, which get no answer until a test lets them go on."""
+    requests: list[Route] = []
+    page.route("**/plotly-*.js", lambda route: requests.append(route))
+    yield requests
+    for route in requests:
+        with suppress(Error):  # it went on
+            route.abort()
+
+
+def open_sketch(page: Page, installation: Installation) -> None:
     job = finish_hour(installation)
     lay_thumbnails(installation, job, tracks=5)
-    held: list[Route] = []
-    page.route("**/plotly-*.js", lambda route: held.append(route))
-
     page.goto(f"{installation.address}/#/jobs/{job.id}")
     expect(page.locator(".sketch path")).to_have_count(7)
+
+
+def test_curves_are_there_before_plotly_and_where_plotly_draws_them(
+    page: Page, installation: Installation, held: list[Route]
+) -> None:
+    open_sketch(page, installation)
     sketched = page.evaluate(BOXES, ".sketch path")
-    page.locator(".plot").click(position={"x": 600, "y": 60})
-    assert page.evaluate("() => document.querySelector('.playhead').style.transform") != ""
+
     held[0].continue_()
     expect(page.locator(".plot .scatterlayer .trace")).to_have_count(7)
     expect(page.locator(".sketch")).to_have_count(0)
@@ -117,6 +134,65 @@ def test_curves_are_there_before_plotly_and_where_plotly_draws_them(
 
     for ours, theirs in zip(sketched, drawn, strict=True):
         assert ours == pytest.approx(theirs, abs=1.5)
+
+
+def test_a_click_seeks_in_curves_that_wait_for_plotly(
+    page: Page, installation: Installation, held: list[Route]
+) -> None:
+    open_sketch(page, installation)
+    head = page.locator(".playhead")
+    before = head.bounding_box()
+
+    page.locator(".plot").click(position={"x": 600, "y": 60})
+
+    after = head.bounding_box()
+    assert before and after
+    assert after["x"] > before["x"] + 100
+
+
+def test_what_is_chosen_before_plotly_comes_is_what_plotly_shows(
+    page: Page, installation: Installation, held: list[Route]
+) -> None:
+    open_sketch(page, installation)
+    first = page.evaluate(BOXES, ".sketch path")
+    page.get_by_role("button", name="Happy", exact=True).click()
+    expect(page.locator(".sketch path")).to_have_count(6)
+    page.get_by_role("button", name="Happy", exact=True).click()
+    page.locator('.lane[data-track="3"] button').click()
+    page.get_by_role("button", name="Zoom in").click()
+    changed = f"(before) => JSON.stringify(({BOXES})('.sketch path')) !== before"
+    page.wait_for_function(changed, arg=json.dumps(first, separators=(",", ":")))
+    page.wait_for_load_state("networkidle")
+    sketched = page.evaluate(BOXES, ".sketch path")
+
+    held[0].continue_()
+    expect(page.locator(".plot .scatterlayer .trace")).to_have_count(7)
+
+    shown = page.evaluate(SHOWN)
+    assert shown[1] - shown[0] < 3000
+    plots = [address for address, _ in replies(page) if "scores=" in address]
+    assert "track=3" in plots[-1]
+    drawn = page.evaluate(BOXES, ".plot .scatterlayer .trace .js-line")
+    tops = [top for _, top, _, _ in sketched]
+    assert tops == pytest.approx([top for _, top, _, _ in drawn], abs=1.5)
+
+
+def test_a_later_try_replaces_the_sketch(page: Page, installation: Installation) -> None:
+    """Symptom: where plotly failed once, an old sketch stayed beneath the plot for good."""
+    made = replace(TALK, segment_frames=50)
+    job = plan_job(installation.database, installation.blobs, made)
+    see_segment(installation.database, made)
+    page.route("**/plotly-*.js", lambda route: route.abort())
+    with page.expect_event("requestfailed"):
+        page.goto(f"{installation.address}/#/jobs/{job.id}")
+    expect(page.locator(".sketch")).to_have_count(1)
+    page.unroute("**/plotly-*.js")
+
+    see_segment(installation.database, made)
+    end_job(installation.database, made)
+
+    expect(page.locator(".plot .scatterlayer .trace")).to_have_count(7, timeout=15_000)
+    expect(page.locator(".sketch")).to_have_count(0)
 
 
 def test_curves_stay_where_plotly_does_not_come(page: Page, installation: Installation) -> None:

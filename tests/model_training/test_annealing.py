@@ -156,6 +156,27 @@ def test_weights_trained_on_faces_that_are_held_back_now_are_refused(
     assert not (tmp_path / "run").exists()
 
 
+def test_with_faces_of_their_own_to_validate_on_the_seed_may_be_another(tmp_path: Path):
+    data = write_npz(draw_faces([0, 1, 2, 3, 4, 5, 6] * 10), tmp_path / "faces")
+    other = write_npz(draw_faces([0, 1, 2, 3, 4, 5, 6], seed=7), tmp_path / "other")
+    options = [
+        "--recipe",
+        "compact",
+        "--epochs",
+        "1",
+        "--data",
+        str(data),
+        "--validation",
+        str(other),
+    ]
+    first, second = tmp_path / "first", tmp_path / "second"
+
+    assert train.main([*options, "--out", str(first)]) == 0
+
+    start = ["--start-from", str(first / "best.keras"), "--seed", "2"]
+    assert train.main([*options, "--out", str(second), *start]) == 0
+
+
 def test_a_time_budget_replaces_the_number_of_epochs(tmp_path: Path):
     schedule = replace(TINY.schedule, epochs=1, time_budget_minutes=0.05)
 

@@ -10,6 +10,7 @@ from storage.database import Database
 from storage.errors import AffectlineError
 from storage.jobs import StoredMedium
 from storage.records import (
+    Detector,
     FaceRow,
     FrameRow,
     JobOptions,
@@ -27,7 +28,9 @@ FRAME_US = 40_000
 _serial = count()
 
 
-def new_job(database: Database, filename: str = "talk.mp4") -> str:
+def new_job(
+    database: Database, filename: str = "talk.mp4", *, detector: Detector = Detector.MTCNN
+) -> str:
     """Make a job with its plan ready. Returns its public id."""
     medium = StoredMedium(
         filename=filename,
@@ -36,7 +39,7 @@ def new_job(database: Database, filename: str = "talk.mp4") -> str:
         sha256="0" * 64,
     )
     job_id = jobs.new_job_id()
-    jobs.create_job(database, job_id, medium=medium, options=JobOptions())
+    jobs.create_job(database, job_id, medium=medium, options=JobOptions(detector=detector))
     return job_id
 
 

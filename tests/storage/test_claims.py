@@ -24,7 +24,7 @@ from storage.errors import (
 )
 from storage.failures import MAX_FAILURES, MAX_LOSSES
 from storage.plots import RollupRow
-from storage.records import JobOptions, JobState, SegmentKind
+from storage.records import Detector, JobOptions, JobState, SegmentKind
 from storage.tables import frames, observations, rollups, segments, tracks
 from storage.tables import jobs as job_table
 from storage.timelines import FaceIdentity
@@ -45,6 +45,7 @@ from tests.storage.made_jobs import (
     take,
 )
 
+WITH_YUNET = replace(ABLE, yunet_hash="c" * 64)
 A_TRACK = TrackRow(0, 0, 1, 0, 40_000, 2, best_frame=1, best_face=0, summary={"faces": 2})
 A_SECOND = RollupRow(0, -1, 3, 2, 0, 0, 20, *[100] * 7)
 FOUND = Identities(
@@ -123,6 +124,31 @@ class TestTaking:
 
         assert (taken.job, taken.kind) == (2, SegmentKind.PLAN)
         assert claims.claim_next(database, other, lease_s=10) is None
+
+    def test_work_for_a_detector_is_left_to_workers_that_have_it(self, database: Database) -> None:
+        """Symptom: a worker without YuNet's file took such a job's plan, handed it back, and took it again for ever."""
+        new_job(database, detector=Detector.YUNET)
+        new_job(database, detector=Detector.HAAR)
+
+        assert take(database).job == 2
+        assert claims.claim_next(database, ABLE, lease_s=10) is None
+        assert take(database, WITH_YUNET).job == 1
+
+    def test_a_job_goes_on_with_the_file_of_the_detector_that_it_began_with(
+        self, database: Database
+    ) -> None:
+        new_job(database, detector=Detector.YUNET)
+        commits.commit_plan(database, take(database, WITH_YUNET), plan_of(2), able=WITH_YUNET)
+
+        assert claims.claim_next(database, ABLE, lease_s=10) is None
+        another = replace(WITH_YUNET, yunet_hash="d" * 64)
+        assert claims.claim_next(database, another, lease_s=10) is None
+        assert take(database, WITH_YUNET).kind is SegmentKind.ANALYSE
+
+    def test_other_detectors_do_not_mind_whose_file_there_is(self, database: Database) -> None:
+        planned_job(database, 2)
+
+        assert take(database, WITH_YUNET).kind is SegmentKind.ANALYSE
 
     def test_two_threads_never_hold_the_same_segment(self, database: Database) -> None:
         planned_job(database, *[1] * 12)
@@ -628,6 +654,17 @@ class TestOrphans:
         assert claim is not None
         assert claim.kind is SegmentKind.PLAN
         assert not claim.full_decode
+
+    def test_a_job_of_another_detectors_file_is_planned_again_by_one_who_has_one(
+        self, database: Database
+    ) -> None:
+        new_job(database, detector=Detector.YUNET)
+        commits.commit_plan(database, take(database, WITH_YUNET), plan_of(2), able=WITH_YUNET)
+        let_claims_age(database)
+
+        assert not failures.adopt_orphan(database, ABLE)
+        assert not failures.adopt_orphan(database, WITH_YUNET)
+        assert failures.adopt_orphan(database, replace(WITH_YUNET, yunet_hash="d" * 64))
 
     def test_its_own_workers_keep_it(self, database: Database) -> None:
         planned_job(database, 2)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from storage.errors import ConfigurationError, InvalidOption
+from storage.errors import ConfigurationError, DetectorUnavailable
 from storage.records import Detector
 from storage.settings import Settings
 
@@ -148,8 +148,17 @@ def test_the_detector_that_needs_a_file_can_be_chosen_where_there_is_one() -> No
 def test_without_its_file_a_detector_is_refused_with_what_to_do() -> None:
     settings = Settings.load()
 
-    with pytest.raises(InvalidOption, match="AFFECTLINE_YUNET") as caught:
+    with pytest.raises(DetectorUnavailable, match="AFFECTLINE_YUNET") as caught:
         settings.parse_options({"detector": "yunet"})
 
     assert "mtcnn, haar" in caught.value.message
     assert settings.detectors == (Detector.MTCNN, Detector.HAAR)
+
+
+def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose files pass variables on that may be empty."""
+    default = Settings.load()
+    for name in VALUES:
+        monkeypatch.setenv(f"AFFECTLINE_{name.upper()}", "")
+
+    assert Settings.load() == default

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from storage.errors import ConfigurationError
+from storage.errors import DetectorUnavailable
 from tests.vision.made_media import astronaut, talking_head
 from tests.vision.test_detectors import frame_of, iou
 from worker.vision.boxes import FaceBoxes
@@ -100,7 +100,7 @@ def test_nothing_is_confirmed_without_a_search(detector: YuNetDetector) -> None:
 
 
 def test_without_a_file_its_setting_is_named() -> None:
-    with pytest.raises(ConfigurationError, match="AFFECTLINE_YUNET"):
+    with pytest.raises(DetectorUnavailable, match="AFFECTLINE_YUNET"):
         YuNetDetector(None)
 
 
@@ -108,10 +108,10 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "yunet.onnx"
     file.write_bytes(b"no network")
 
-    with pytest.raises(ConfigurationError, match="AFFECTLINE_YUNET"):
+    with pytest.raises(DetectorUnavailable, match="AFFECTLINE_YUNET"):
         YuNetDetector(file)
 
 
 def test_another_network_is_refused(shipped_model: Path) -> None:
-    with pytest.raises(ConfigurationError, match="AFFECTLINE_YUNET"):
+    with pytest.raises(DetectorUnavailable, match="AFFECTLINE_YUNET"):
         YuNetDetector(shipped_model)

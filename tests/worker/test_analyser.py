@@ -16,8 +16,8 @@ from storage.errors import (
     AnalyserDied,
     AnalyserOutOfMemory,
     AnalyserTimeout,
-    ConfigurationError,
     CorruptMedia,
+    DetectorUnavailable,
     ModelContractError,
     PlanMismatch,
     UnsupportedMedia,
@@ -252,7 +252,7 @@ def test_a_detector_without_its_file_is_a_fault_of_this_installation(
     wrong.write_bytes(b"no network")
 
     for unable in (analyser, new_analyser(yunet=wrong)):
-        with pytest.raises(ConfigurationError, match="AFFECTLINE_YUNET"):
+        with pytest.raises(DetectorUnavailable, match="AFFECTLINE_YUNET"):
             analyse(unable, clip, planned, planned.segments[0], options=YUNET)
 
 

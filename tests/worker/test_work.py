@@ -18,7 +18,7 @@ from tests.storage.made_jobs import counters, expire_leases, states
 from tests.vision.made_media import Recipe, moving_pictures, write_video
 from tests.worker.conftest import NewAnalyser, NewJob
 from worker.analyser.client import Analyser
-from worker.engine import Engine
+from worker.engine import Engine, capabilities
 from worker.work import work_next
 
 
@@ -268,6 +268,28 @@ def test_others_are_woken_for_the_segments_of_a_plan(
     work_next(replace(engine, wake_others=woken.append), analyser)
 
     assert woken == [3]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_detectors_file_that_is_none_ends_its_job_and_no_other(
+    engine: Engine, new_analyser: NewAnalyser, new_job: NewJob, clip: Path, tmp_path: Path
+) -> None:
+    """Symptom: the worker claimed the same segment again and again, and nothing behind it was done."""
+    wrong = tmp_path / "yunet.onnx"
+    wrong.write_bytes(b"no network")
+    settings = engine.settings.model_copy(update={"yunet": wrong})
+    engine = replace(engine, settings=settings, able=capabilities(settings))
+    analyser = new_analyser(yunet=wrong)
+    bad = new_job(clip, JobOptions(detector=Detector.YUNET))
+    good = new_job(clip, JobOptions(detector=Detector.HAAR))
+
+    while work_next(engine, analyser):
+        pass
+
+    failed = jobs.get_job(engine.database, bad)
+    assert (failed.state, failed.error_code) == (JobState.FAILED, "detector_unavailable")
+    assert "AFFECTLINE_YUNET" in (failed.error_message or "")
+    assert jobs.get_job(engine.database, good).state is JobState.DONE
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -51,7 +51,7 @@ class Pipeline:
         yunet: Path | None = None,
         limits: MediaLimits = DEFAULT_LIMITS,
     ) -> None:
-        """Load both models. Raises ModelContractError or ConfigurationError if this installation lacks one.
+        """Load both models. Raises ConfigurationError or DetectorUnavailable if this installation lacks one.
 
         yunet: the file of the detector of that name.
         """

@@ -12,7 +12,7 @@ __all__ = ["FaceDetector", "load_detector"]
 
 
 def load_detector(name: Detector, *, yunet: Path | None = None) -> FaceDetector:
-    """Load a detector. Raises ConfigurationError if this installation lacks what it needs.
+    """Load a detector. Raises ConfigurationError or DetectorUnavailable if this installation lacks what it needs.
 
     yunet: the file of that network, which alone is not part of the installation.
     """

@@ -9,7 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from storage.errors import ConfigurationError
+from storage.errors import DetectorUnavailable
+from worker.model import load_yunet
 from worker.vision.boxes import FaceBoxes, Floats
 from worker.vision.crops import CropSpec
 from worker.vision.detectors.port import DETECTION_SIDE
@@ -41,13 +42,13 @@ class YuNetDetector:
     looks_closer_nearby = False
 
     def __init__(self, file: Path | None) -> None:
-        """file: the network. Raises ConfigurationError if there is none, or if it is not YuNet's."""
+        """file: the network. Raises DetectorUnavailable if there is none, or if it is not YuNet's."""
         if file is None:
-            raise ConfigurationError(
+            raise DetectorUnavailable(
                 "the detector yunet needs a model file: set AFFECTLINE_YUNET to the path of one"
             )
         cv2.setNumThreads(1)
-        content = np.fromfile(file, np.uint8)
+        content = np.frombuffer(load_yunet(file).content, np.uint8)
         none = np.zeros(0, np.uint8)
         try:
             self._network = cv2.FaceDetectorYN.create(
@@ -55,7 +56,7 @@ class YuNetDetector:
             )
             self._found(np.zeros((LEAST_SIDE, LEAST_SIDE, 3), np.uint8))
         except cv2.error as error:
-            raise ConfigurationError(
+            raise DetectorUnavailable(
                 f"the file of AFFECTLINE_YUNET is not a network that OpenCV's FaceDetectorYN takes: {error.err}"
             ) from error
 
