@@ -21,7 +21,7 @@ from model_training.networks import add_vote_head
 from model_training.pace import Clock, Pace, learning_rate
 from model_training.readers import VOTE_EMOTIONS
 from model_training.recipes import AnnealedRecipe, Annealing
-from model_training.runs import BEST_MODEL, HISTORY
+from model_training.runs import BEST_MODEL, HISTORY, LAST_MODEL
 from storage.errors import InputError
 from storage.labels import EXPRESSIONS
 
@@ -90,6 +90,7 @@ def train_annealed(
             learner.averaged.save(out / BEST_MODEL)
         here = Checkpoint(epoch + 1, step, pace.clock.tick(), best_loss)
         write_checkpoint(out, here, learner.variables())
+    learner.averaged.save(out / LAST_MODEL)
     return learner.averaged
 
 

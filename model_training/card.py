@@ -5,7 +5,7 @@ is. Every figure comes from JSON that another command printed into the folder of
 
 | file | command | sections |
 | --- | --- | --- |
-| shipped.json | evaluate, all options | claim, scores, expressions, confusion, confidence |
+| shipped.json | evaluate, all options | claim, file, scores, expressions, confusion, confidence |
 | models/*.json, quantization/*.json | evaluate with --name | models, quantization: a column each, by file name |
 | robustness.json | robustness | robustness |
 | adjustment.json | adjustment --out | adjustment |
@@ -98,6 +98,7 @@ def _read(path: Path) -> Any:
 
 SECTIONS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "claim": ("shipped.json", tables.claim),
+    "file": ("shipped.json", tables.file),
     "scores": ("shipped.json", tables.scores),
     "expressions": ("shipped.json", tables.expressions),
     "confusion": ("shipped.json", tables.confusion),

@@ -94,6 +94,7 @@ def describe_model(path: Path, metadata: Mapping[str, str]) -> Report:
         "bytes": len(content),
         "version": metadata.get("version"),
         "recipe": metadata.get("recipe"),
+        "logit_adjustment": float(metadata.get("logit_adjustment", 0)),
     }
 
 

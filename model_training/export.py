@@ -32,7 +32,7 @@ from model_training.faces import FACE_SIZE, FaceSet
 from model_training.folding import fold_adjustment, fold_temperature
 from model_training.heldback import held_back_part
 from model_training.metadata import score, set_metadata
-from model_training.runs import RunMeta, best_epoch, read_history, read_meta
+from model_training.runs import RunMeta, epoch_of, read_history, read_meta
 from model_training.selective import WANTED_ACCURACY, choose_threshold
 from storage.errors import InputError
 from worker.vision.classifier import Classifier
@@ -51,7 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     """Return the options of the command line."""
     parser = argparse.ArgumentParser(prog="model_training.export", description=__doc__)
-    parser.add_argument("--model", type=Path, required=True, help="the best.keras of a run")
+    parser.add_argument(
+        "--model", type=Path, required=True, help="best.keras or last.keras of a run"
+    )
     parser.add_argument("--out", type=Path, required=True, help="ONNX file to write")
     parser.add_argument(
         "--calibrate", type=Path, metavar="DATA", help="the run's --validation, or else its --data"
@@ -67,7 +69,7 @@ def export_command(options: argparse.Namespace) -> None:
     """Convert, check parity, describe and write; print what came out."""
     network = load_network(options.model)
     meta = read_meta(options.model.parent)
-    origin = history_metadata(meta, options.model.parent)
+    origin = history_metadata(meta, options.model)
     if options.logit_adjustment:
         shares = class_shares(meta["training"]["classes"])
         fold_adjustment(network, shares, tau=options.logit_adjustment)
@@ -158,16 +160,16 @@ def _rename(graph: onnx.GraphProto, *, old: str, new: str) -> None:
         node.output[:] = [new if name == old else name for name in node.output]
 
 
-def history_metadata(meta: RunMeta, folder: Path) -> dict[str, str]:
-    """Return how the model came about, as strings; what has parts is JSON."""
-    history = read_history(folder)
-    best = best_epoch(history)
+def history_metadata(meta: RunMeta, model: Path) -> dict[str, str]:
+    """Return how a model, in the folder of its run, came about, as strings; what has parts is JSON."""
+    history = read_history(model.parent)
+    epoch = epoch_of(model, history)
     data = {"training": meta["training"], "validation": meta["validation"]}
     validation = {
         "data": meta["validation"]["source"],
         "n": meta["validation"]["n"],
-        "accuracy": round(history["val_accuracy"][best], 4),
-        "epoch": best + 1,
+        "accuracy": round(history["val_accuracy"][epoch], 4),
+        "epoch": epoch + 1,
     }
     averaged = {"averaged": ", ".join(meta["averaged"])} if "averaged" in meta else {}
     return {

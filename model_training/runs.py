@@ -18,6 +18,7 @@ from model_training.recipes import AnnealedRecipe, Recipe, TransferRecipe
 from storage.errors import InputError
 
 BEST_MODEL = "best.keras"
+LAST_MODEL = "last.keras"
 HISTORY = "history.csv"
 META = "meta.json"
 CURVES = "curves.png"
@@ -162,6 +163,11 @@ def read_history(folder: Path) -> dict[str, list[float]]:
     with path.open(newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     return {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else ())}
+
+
+def epoch_of(model: Path, history: dict[str, list[float]]) -> int:
+    """Return the index of the epoch that a model of a run comes from: of last.keras the last, else the best."""
+    return len(history["val_loss"]) - 1 if model.name == LAST_MODEL else best_epoch(history)
 
 
 def best_epoch(history: dict[str, list[float]]) -> int:

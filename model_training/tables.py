@@ -31,6 +31,22 @@ def claim(report: Json) -> str:
     )
 
 
+def file(report: Json) -> str:
+    """Return which file it is, and what stands in its graph beside the network."""
+    inside = "rescaling by 1/255"
+    if report["temperature"]:
+        inside += f"; a temperature of {_figure(report['temperature']['temperature'])}"
+    if report["logit_adjustment"]:
+        inside += f"; a logit adjustment of {report['logit_adjustment']:g}"
+    rows = [
+        ["Version", report["version"] or ""],
+        ["Size", f"{report['bytes']:,} bytes"],
+        ["SHA-256", f"`{report['sha256']}`"],
+        ["Inside the graph", inside],
+    ]
+    return _table(["File", report["model"]], rows)
+
+
 def scores(report: Json) -> str:
     """Return the scores over all images, over those training has not seen, and against FER+."""
     alone, plus = report.get("without_copies") or {}, report.get("ferplus") or {}

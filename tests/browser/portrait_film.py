@@ -4,7 +4,7 @@ The photograph is NASA's portrait of Eileen Collins, which is in the public doma
 """
 
 from collections.abc import Iterator
-from math import sin
+from math import pi, sin
 
 import cv2
 import numpy as np
@@ -24,6 +24,7 @@ SAD = (
     0.0,
     10.0,
 )  # pixels by which the corners of the mouth, both brows and their inner ends are moved up
+SADDEST_S = pi / 2 / 0.55  # when _bent's sine is at its highest
 ANGRY = (-25.0, -8.0, -10.0)
 
 
@@ -35,9 +36,19 @@ def portrait() -> Picture:
     return np.asarray(read[..., ::-1], np.uint8)
 
 
+def head() -> Picture:
+    """What of it is filmed, 330 x 330: she smiles."""
+    return portrait()[0:330, 60:390]
+
+
+def saddened() -> Picture:
+    """The same at its saddest."""
+    return _bent(head(), SADDEST_S)
+
+
 def performance() -> Iterator[Picture]:
     """Two faces: one stays, the other one comes and goes."""
-    face = portrait()[0:330, 60:390]
+    face = head()
     for index in range(SECONDS * FRAMES_PER_SECOND):
         time_s = index / FRAMES_PER_SECOND
         picture = _ground()

@@ -20,7 +20,7 @@ from model_training.faces import FaceSet
 from model_training.networks import CompactNetwork, build_compact_network
 from model_training.pace import Clock, Pace
 from model_training.recipes import RECIPES, AnnealedRecipe, Annealing
-from model_training.runs import read_history
+from model_training.runs import epoch_of, read_history
 from storage.errors import InputError
 from tests.model_training.fake_faces import KERAS_AND_NUMPY, draw_faces, write_npz
 
@@ -107,6 +107,18 @@ def test_the_best_model_is_the_averaged_one_in_float32(tmp_path: Path):
     assert {layer.compute_dtype for layer in kept.layers} == {"float32"}
     for expected, found in zip(averaged.get_weights(), kept.get_weights(), strict=True):
         assert np.array_equal(expected, found)
+
+
+def test_the_last_model_is_the_averaged_one_of_the_last_epoch(whole: Path, tmp_path: Path):
+    averaged = _train(tmp_path / "run")
+
+    kept = keras.saving.load_model(tmp_path / "run" / "last.keras")
+
+    for expected, found in zip(averaged.get_weights(), kept.get_weights(), strict=True):
+        assert np.array_equal(expected, found)
+    scores = read_history(whole)
+    assert epoch_of(whole / "last.keras", scores) == len(scores["val_loss"]) - 1
+    assert epoch_of(whole / "best.keras", scores) == int(np.argmin(scores["val_loss"]))
 
 
 def test_a_warm_restart_begins_with_the_weights_of_an_earlier_run(whole: Path, tmp_path: Path):

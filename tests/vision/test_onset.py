@@ -8,16 +8,15 @@ import pytest
 from storage.labels import EXPRESSIONS
 from storage.records import Detector, FaceRow
 from storage.timelines import FaceIdentity, TimelineFace, TimelineFrame
+from tests.browser.portrait_film import head, saddened
 from tests.vision.conftest import observed
-from tests.vision.made_media import Picture, Recipe, astronaut, write_video
+from tests.vision.made_media import Recipe, write_video
 from worker.finalise import Walk
 from worker.smoothing import SMOOTHING_US
 from worker.vision.pipeline import Pipeline
 
 FRAMES = 48
 RATE = 25
-MOUTH = (slice(118, 165), slice(115, 210))
-"""Rows and columns about the astronaut's smile in the cut-out picture."""
 
 
 @pytest.fixture(scope="module")
@@ -25,20 +24,10 @@ def pipeline(shipped_model: Path) -> Pipeline:
     return Pipeline(Detector.MTCNN, shipped_model)
 
 
-def smiling() -> Picture:
-    return np.ascontiguousarray(astronaut()[:200, 60:420])
-
-
-def masked() -> Picture:
-    """The same face with something dark before its mouth: hardly any happiness is read, whatever the box."""
-    picture = smiling()
-    picture[MOUTH] = 60
-    return picture
-
-
 def onset_video(folder: Path, onset: int) -> Path:
     """A smile that is gone from one frame on; lossless, so that nothing else changes."""
-    pictures = [smiling()] * onset + [masked()] * (FRAMES - onset)
+    smiling, sad = (np.ascontiguousarray(picture[:200]) for picture in (head(), saddened()))
+    pictures = [smiling] * onset + [sad] * (FRAMES - onset)
     return write_video(folder / "onset.mp4", pictures, Recipe(options={"bf": "0", "qp": "0"}))
 
 
