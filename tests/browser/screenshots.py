@@ -31,9 +31,12 @@ CAMERA = Recipe(codec="mjpeg", container="mjpeg", pixel_format="yuvj420p")
 COLOURS = 256  # of the palette: a third of the bytes, and hardly to be seen
 
 
-SETTLED = """() => Array.from(document.images).every((image) => image.complete)
-    && Array.from(document.querySelectorAll(".strip")).every((strip) => strip.childElementCount > 0)
-    && Array.from(document.querySelectorAll("main .thumb")).every((thumb) => thumb.querySelector("img"))"""
+SETTLED = """() => {
+    const shown = (selector) => Array.from(document.querySelectorAll(selector)).filter((node) => node.checkVisibility());
+    return Array.from(document.images).every((image) => image.complete)
+        && shown(".strip").every((strip) => strip.childElementCount > 0)
+        && shown("main .thumb").every((thumb) => thumb.querySelector("img"));
+}"""
 
 
 @dataclass(frozen=True)
