@@ -10,10 +10,12 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, inse
 from storage.database import Database
 from storage.labels import EXPRESSIONS, GOOD_WEIGHT, POOR_BELOW, POOR_WEIGHT, UNCERTAIN_BELOW
 from storage.records import SCORE_UNIT, Scores
-from storage.tables import ALL_FACES, frames, observations, rollups
+from storage.tables import ALL_FACES, frames, observations, rollups, tracks
 from storage.timelines import complete_to
 
 SECOND_US = 1_000_000
+LEAST_FRAMES = 3
+"""A track seen in fewer is tentative (Wojke, Bewley & Paulus 2017, n_init), as in the page's glimpses.js."""
 
 
 class RollupRow(NamedTuple):
@@ -196,19 +198,25 @@ def _from_rollups(connection: Connection, job: int, wanted: PlotRange) -> Plot:
 
 
 def read_peaks(database: Database, job: int) -> dict[str, Peak | None]:
-    """Find the peak of each expression, the first of equals; a second of nothing but poor faces is none."""
+    """Find the peak of each expression, the first of equals; a second of nothing but poor faces is none.
+
+    Faces that were seen for a moment only, which are mostly none, count where there are no others.
+    """
     peaks: dict[str, Peak | None] = {}
+    same = and_(tracks.c.job == rollups.c.job, tracks.c.track == rollups.c.track)
+    glimpsed = case((tracks.c.face_count < LEAST_FRAMES, 1), else_=0)
     with database.reading() as connection:
         for name in EXPRESSIONS:
             mean = rollups.c[name] / (1.0 * SCORE_UNIT * rollups.c.weight)
             query = (
                 select(rollups.c.second, rollups.c.track, mean)
+                .outerjoin(tracks, same)
                 .where(
                     rollups.c.job == job,
                     rollups.c.track != ALL_FACES,
                     rollups.c.face_count > rollups.c.poor_count,
                 )
-                .order_by(mean.desc(), rollups.c.second, rollups.c.track)
+                .order_by(glimpsed, mean.desc(), rollups.c.second, rollups.c.track)
                 .limit(1)
             )
             row = connection.execute(query).one_or_none()

@@ -1,14 +1,16 @@
 """Plots: rows where they fit, means where they don't, sums per second of long videos; gaps stay gaps."""
 
 import pytest
+from sqlalchemy import delete
 
 from storage import commits
 from storage.commits import Identities
 from storage.database import Database
 from storage.plots import Grain, Peak, Plot, PlotPoint, PlotRange, RollupRow, read_peaks, read_plot
 from storage.records import FaceRow, FrameRow, Scores, SegmentObservations
-from storage.tables import ALL_FACES
+from storage.tables import ALL_FACES, rollups
 from storage.timelines import FaceIdentity
+from storage.tracks import TrackRow, insert_tracks
 from tests.storage.made_jobs import commit, planned_job, take
 
 FRAME_US = 40_000
@@ -211,6 +213,27 @@ def test_the_peak_of_an_expression_is_its_likeliest_second(database: Database) -
 
     assert peaks["happy"] == Peak(1, 0, pytest.approx(0.6))
     assert peaks["neutral"] == Peak(0, 0, pytest.approx(0.7))
+
+
+def test_a_face_seen_for_a_moment_has_the_peak_only_where_there_is_no_other(
+    database: Database,
+) -> None:
+    """Symptom: a helmet, taken for a face in one frame, was where a recording was angriest."""
+    rows = [second(0, 0, happy=3_000), second(1, 1, happy=9_000, faces=1)]
+    job = rolled_up_job(database, rows)
+    lasting, glimpse = (
+        TrackRow(track, track, track + 9, 0, 40_000, count, track, 0, None)
+        for track, count in ((0, 10), (1, 2))
+    )
+    with database.writing() as connection:
+        insert_tracks(connection, job, [lasting, glimpse])
+
+    assert read_peaks(database, job)["happy"] == Peak(0, 0, pytest.approx(0.3))
+
+    with database.writing() as connection:
+        connection.execute(delete(rollups).where(rollups.c.track == 0))
+
+    assert read_peaks(database, job)["happy"] == Peak(1, 1, pytest.approx(0.9))
 
 
 def test_a_timeline_without_faces_has_no_peaks(database: Database) -> None:
