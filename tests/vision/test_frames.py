@@ -140,8 +140,12 @@ def show_turned(file: Path, matrix: tuple[float, float, float, float]) -> None:
         ((0, 1, -1, 0), 270, (64, 96), "right top"),
         ((-1, 0, 0, -1), 180, (96, 64), "right bottom"),
         ((0, -1, 1, 0), 90, (64, 96), "left bottom"),
+        ((-1, 0, 0, 1), 0, (96, 64), "right top"),
+        ((1, 0, 0, -1), 180, (96, 64), "left bottom"),
+        ((0, 1, 1, 0), 90, (64, 96), "left top"),
+        ((0, -1, -1, 0), 270, (64, 96), "right bottom"),
     ],
-    ids=["upright", "cw", "half", "ccw"],
+    ids=["upright", "cw", "half", "ccw", "mirror", "flip", "transpose", "transverse"],
 )
 def test_display_matrix_turns_luma_and_colour_alike(
     matrix: tuple[float, float, float, float],

@@ -30,6 +30,7 @@ from worker.vision.orientation import (
     mirrored_jpeg,
     orientation_of,
 )
+from worker.vision.track_matrix import mirrored_track
 
 av.logging.set_level(None)  # a hostile file writes megabytes of complaints to stderr
 SIZE_COMPLAINT = "max pixel count"
@@ -61,7 +62,7 @@ class Medium:
     stream: VideoStream
     limits: MediaLimits
     mirrored: Orientation | None = None
-    """How a photograph with a mirrored EXIF orientation is turned."""
+    """How a photograph with a mirrored EXIF orientation, or a track with a mirrored display matrix, is turned."""
     damaged: int = field(default=0)
     """Packets that could not be decoded so far; they are skipped. An end that can't be read counts as one."""
 
@@ -167,12 +168,18 @@ def open_medium(fd: int, limits: MediaLimits = DEFAULT_LIMITS) -> Iterator[Mediu
         context.thread_type = "NONE"
         context.thread_count = 1
         context.options = {"max_pixels": str(limits.max_pixels)}
-        mirrored = None
-        if container.format.name == "jpeg_pipe":
-            mirrored = mirrored_jpeg(os.pread(fd, EXIF_SEARCHED_BYTES, 0))
-        yield Medium(container, stream, limits, mirrored)
+        yield Medium(container, stream, limits, _mirrored(fd, container, stream))
     finally:
         container.close()
+
+
+def _mirrored(fd: int, container: InputContainer, stream: VideoStream) -> Orientation | None:
+    """How the medium is turned if it is mirrored, which FFmpeg's angle does not say."""
+    if container.format.name == "jpeg_pipe":
+        return mirrored_jpeg(os.pread(fd, EXIF_SEARCHED_BYTES, 0))
+    if container.format.name.startswith("mov,"):
+        return mirrored_track(fd, stream.id)
+    return None
 
 
 def picture_too_large(limits: MediaLimits) -> TooLarge:

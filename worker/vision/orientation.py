@@ -43,9 +43,9 @@ MIRRORED_EXIF: dict[int, Orientation] = {
 def orientation_of(picture: VideoFrame) -> Orientation:
     """Read the turn that a stream's display matrix asks for; angles that are no quarter turns go to the nearest one.
 
-    FFmpeg reduces mirrored orientations to a wrong angle: ask mirrored_jpeg about photographs first. Mirrored display
-    matrices of videos stay wrong, because reading `side_data`, where the matrix lies, is not safe: PyAV 18.1 frees the
-    metadata of side data twice and takes the process down (a PNG with EXIF and an ICC profile does it).
+    FFmpeg reduces mirrored orientations to a wrong angle: ask mirrored_jpeg about photographs first, and
+    worker.vision.track_matrix about MP4 and MOV. Reading `side_data`, where FFmpeg keeps the matrix, is not safe: PyAV 18.1
+    frees the metadata of side data twice and takes the process down (a PNG with EXIF and an ICC profile does it).
     """
     return Orientation(round(picture.rotation / 90) % 4 * 90)
 
