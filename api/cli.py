@@ -18,11 +18,12 @@ from kombu.utils.url import maybe_sanitize_url
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
+from sqlalchemy.exc import OperationalError
 
 from api.annotate import Progress, Show, annotate
 from storage.blobs import Blobs
 from storage.database import Database, migrate
-from storage.errors import AffectlineError, InputError
+from storage.errors import AffectlineError, DatabaseUnavailable, InputError
 from storage.records import Scores
 from storage.settings import Settings
 from storage.version import VERSION
@@ -193,6 +194,9 @@ def main() -> None:
     except AffectlineError as error:
         typer.echo(f"affectline: {error.code}: {error.message}", err=True)
         sys.exit(EXIT_USAGE if isinstance(error, InputError) else EXIT_FAILED)
+    except OperationalError as error:  # locked for long, full, gone
+        typer.echo(f"affectline: {DatabaseUnavailable.code}: {error.orig}", err=True)
+        sys.exit(EXIT_FAILED)
 
 
 if __name__ == "__main__":

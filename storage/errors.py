@@ -188,6 +188,12 @@ class TransientError(AffectlineError):
     http_status = 503
 
 
+class DatabaseUnavailable(TransientError):
+    """The database does not answer at the moment; try again in a little while."""
+
+    code = "database_unavailable"
+
+
 class AnalyserDied(TransientError):
     """The analysing process ended unexpectedly on this file."""
 
@@ -224,13 +230,17 @@ class WorkersLost(TransientError):
     code = "workers_lost"
 
 
-def _classes(root: type[AffectlineError]) -> dict[str, type[AffectlineError]]:
-    found = {root.code: root}
-    for child in root.__subclasses__():
-        found |= _classes(child)
-    return found
+def error_kinds() -> dict[str, type[AffectlineError]]:
+    """Every kind of error by its code, sorted; of kinds that share one, the most general."""
+    found: dict[str, type[AffectlineError]] = {}
+    waiting = [AffectlineError]
+    while waiting:
+        kind = waiting.pop()
+        found.setdefault(kind.code, kind)
+        waiting.extend(kind.__subclasses__())
+    return {code: found[code] for code in sorted(found)}
 
 
 def error_from_code(code: str, message: str) -> AffectlineError:
     """Rebuild the error that crossed the analyser's pipe or the database as (code, message)."""
-    return _classes(AffectlineError).get(code, AffectlineError)(message)
+    return error_kinds().get(code, AffectlineError)(message)

@@ -4,10 +4,11 @@ from flask import Response
 from flask_openapi.blueprint import APIBlueprint
 from sqlalchemy.exc import DBAPIError
 
-from api.http.problems import DatabaseUnavailable, problem_responses
+from api.http.problems import problem_responses
 from api.http.replies import json_reply
 from api.http.schemas import HealthReply, NoParameters
 from api.http.services import services
+from storage.errors import DatabaseUnavailable
 
 blueprint = APIBlueprint(
     "health", __name__, abp_tags=[{"name": "health", "description": "Is it up?"}]

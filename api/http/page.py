@@ -7,9 +7,10 @@ from flask_openapi.openapi import OpenAPI
 
 from api.http.model_card import shipped_model
 from api.http.plotly import script_address
-from api.http.problems import error_kinds, title_of
+from api.http.problems import title_of
 from api.http.sample import has_sample_clip
 from api.http.services import services
+from storage.errors import error_kinds
 from storage.labels import EXPRESSIONS, POOR_BELOW, UNCERTAIN_BELOW
 from storage.records import SCORE_UNIT
 
@@ -44,7 +45,7 @@ def show_problems() -> str:
     """What each problem's code means."""
     kinds = [
         {"code": kind.code, "status": kind.http_status, "title": title_of(kind)}
-        for kind in error_kinds()
+        for kind in error_kinds().values()
     ]
     return render_template("problems.html", kinds=kinds)
 

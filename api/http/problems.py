@@ -14,11 +14,11 @@ from werkzeug.exceptions import HTTPException
 
 from storage.errors import (
     AffectlineError,
+    DatabaseUnavailable,
     InputError,
     InvalidOption,
     NotFound,
     TooLarge,
-    TransientError,
 )
 
 logger = logging.getLogger(__name__)
@@ -72,12 +72,6 @@ class RangeNotSatisfiable(InputError):  # noqa: N818  # named as in storage.erro
     http_status = 416
 
 
-class DatabaseUnavailable(TransientError):  # noqa: N818  # named as in storage.errors
-    """The database does not answer at the moment; try again in a little while."""
-
-    code = "database_unavailable"
-
-
 class StorageFull(AffectlineError):  # noqa: N818  # named as in storage.errors
     """There is no room left for uploads; the operator has to make some."""
 
@@ -107,17 +101,6 @@ def problem_responses(*statuses: int) -> dict[str | int, Any]:
 def _described(text: str) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/Problem"}
     return {"description": text, "content": {PROBLEM_TYPE: {"schema": schema}}}
-
-
-def error_kinds() -> list[type[AffectlineError]]:
-    """List every kind of error, by code."""
-    found: dict[str, type[AffectlineError]] = {}
-    waiting = [AffectlineError]
-    while waiting:
-        kind = waiting.pop()
-        found.setdefault(kind.code, kind)
-        waiting.extend(kind.__subclasses__())
-    return [found[code] for code in sorted(found)]
 
 
 def title_of(kind: type[AffectlineError]) -> str:

@@ -217,3 +217,12 @@ def test_the_database_is_upgraded_by_hand(tmp_path: Path) -> None:
         assert (done.returncode, done.stderr) == (0, "")
 
     assert (tmp_path / "affectline.sqlite").exists()
+
+
+def test_a_database_that_does_not_answer_is_one_line_with_its_code(tmp_path: Path) -> None:
+    (tmp_path / "affectline.sqlite").mkdir()
+
+    done = call("db", "upgrade", AFFECTLINE_DATA=str(tmp_path))
+
+    assert done.returncode == 1
+    assert done.stderr == "affectline: database_unavailable: unable to open database file\n"
