@@ -46,7 +46,7 @@ def test_text_that_claims_to_be_a_video_is_refused(name: str, tmp_path: Path) ->
     file = tmp_path / f"{name}.mp4"
     file.write_bytes(TEXTS[name])
 
-    with pytest.raises(UnsupportedMedia, match="expected MP4"):
+    with pytest.raises(UnsupportedMedia, match="expected an image"):
         planned(file)
 
 

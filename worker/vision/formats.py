@@ -77,9 +77,6 @@ HEIF_BRANDS: frozenset[str] = frozenset(
 MAYBE_STILL: frozenset[str] = frozenset({"gif", "apng"})
 """Formats that are a still picture when they hold one frame and a video when they hold more."""
 
-EXPECTED = "MP4/MOV, Matroska/WebM, AVI, MPEG-TS/PS, Ogg, FLV, WMV, GIF, JPEG, PNG, WebP, BMP, TIFF or HEIF"
-"""What a refusal tells the caller to send instead."""
-
 
 def is_picture_format(container: str, brand: str) -> bool:
     """Tell whether a container holds one picture without a clock.

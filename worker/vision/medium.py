@@ -22,7 +22,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from storage.errors import CorruptMedia, EmptyFile, InputError, NoVideo, TooLarge, UnsupportedMedia
-from worker.intake import HEAD_BYTES, looks_like_media
+from worker.intake import EXPECTED_MEDIA, HEAD_BYTES, looks_like_media
 from worker.vision import formats
 from worker.vision.orientation import (
     EXIF_SEARCHED_BYTES,
@@ -214,7 +214,7 @@ def _unreadable(fd: int) -> UnsupportedMedia | CorruptMedia:
             " (an MP4 that was cut off has lost its index)"
         )
     return UnsupportedMedia(
-        f"no supported format was recognised in the file; expected {formats.EXPECTED}"
+        f"no supported format was recognised in the file; expected {EXPECTED_MEDIA}"
     )
 
 
