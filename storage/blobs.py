@@ -21,6 +21,7 @@ from storage.errors import PathNotFound, TransientError
 
 _JOB_ID = re.compile(r"[0-9a-f]{32}")
 _CHUNK_BYTES = 1024 * 1024
+_MOST_REMOVALS = 100
 
 
 class Blobs:
@@ -36,15 +37,23 @@ class Blobs:
         return f"blob:{job_id}/media", (folder / "media").open("xb")
 
     def delete(self, job_id: str) -> None:
-        """Remove all bytes of a job; removing what is gone already is no error."""
-        with contextlib.suppress(FileNotFoundError):
+        """Remove all bytes of a job; removing what is gone already is no error.
+
+        A worker that makes pictures of the job renames and adds files until it sees that the job is gone. Raises
+        TransientError if it never does.
+        """
+        folder = self.folder / job_id
+        for _ in range(_MOST_REMOVALS):
             try:
-                shutil.rmtree(self.folder / job_id)
-            except OSError as error:
-                if error.errno != errno.ENOTEMPTY:
+                shutil.rmtree(folder)
+            except (
+                OSError
+            ) as error:  # before Python 3.13 also for a file that vanished after it was listed
+                if error.errno not in (errno.ENOENT, errno.ENOTEMPTY):
                     raise
-                # A worker has just put a file into the emptied folder; it will see that its job is gone
-                shutil.rmtree(self.folder / job_id)
+            if not folder.exists():
+                return
+        raise TransientError(f"the folder of job {job_id} can't be emptied: it is still written to")
 
     def exists_beside(self, job_id: str, name: str) -> bool:
         """Tell whether a file of that name was made of a job's medium."""

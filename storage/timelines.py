@@ -176,10 +176,12 @@ def _face(values: Sequence[Any]) -> TimelineFace:
     return TimelineFace(row=row, track=track, smoothed=None if None in smoothed else smoothed)
 
 
-def iterate_pages(database: Database, job: int) -> Iterator[list[TimelineFrame]]:
-    """Yield every looked-at frame of a job in order, a page at a time."""
+def iterate_pages(
+    database: Database, job: int, *, limit: int = PAGE_FRAMES
+) -> Iterator[list[TimelineFrame]]:
+    """Yield every looked-at frame of a job in order, a page of up to `limit` at a time."""
     last = -1
-    while page := read_frames(database, job, after_frame=last):
+    while page := read_frames(database, job, after_frame=last, limit=limit):
         yield page
         last = page[-1].frame
 

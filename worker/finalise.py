@@ -1,5 +1,7 @@
 """Finalise a job: one pass over its rows in order gives identities, smoothed probabilities and sums."""
 
+import time
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from storage import commits, timelines
@@ -11,6 +13,11 @@ from worker.smoothing import Smoother
 from worker.summary import JobTally, Seconds, TrackTally
 from worker.tracking import Tracker
 
+RENEW_EVERY_S = 1.0
+"""A page of a crowd (80 faces in each frame) takes longer than a lease to walk through."""
+PAGE_FRAMES = 1_000
+"""Frames that are read and committed at a time, in which the lease is not renewed."""
+
 
 def finalise_job(engine: Engine, claim: Claim) -> None:
     """Number the tracks of the claimed job, smooth along them, sum it all up and end the job.
@@ -19,11 +26,22 @@ def finalise_job(engine: Engine, claim: Claim) -> None:
     """
     commits.begin_finalise(engine.database, claim)
     walk = Walk()
-    for page in timelines.iterate_pages(engine.database, claim.job):
+    for page in timelines.iterate_pages(engine.database, claim.job, limit=PAGE_FRAMES):
+        found = walk.through(_renewing(engine, claim, page))
         engine.tick(claim, 0)
-        commits.commit_identities(engine.database, claim, walk.through(page))
+        commits.commit_identities(engine.database, claim, found)
     commits.commit_identities(engine.database, claim, walk.end())
     commits.commit_job(engine.database, claim, summary=walk.summary())
+
+
+def _renewing(engine: Engine, claim: Claim, page: list[TimelineFrame]) -> Iterator[TimelineFrame]:
+    """Give the frames of a page one by one, and renew the lease before the first and every RENEW_EVERY_S."""
+    renewed_s = float("-inf")
+    for frame in page:
+        if time.monotonic() - renewed_s > RENEW_EVERY_S:
+            engine.tick(claim, 0)
+            renewed_s = time.monotonic()
+        yield frame
 
 
 class Walk:
@@ -39,11 +57,13 @@ class Walk:
         self._job = JobTally()
         self._tracks: dict[int, TrackTally] = {}  # those that may go on
 
-    def through(self, page: list[TimelineFrame]) -> Identities:
+    def through(self, page: Iterable[TimelineFrame]) -> Identities:
         """Go through the next frames. Returns what they settle."""
+        through_us = 0
         for frame in page:
             self._see(frame)
-        return self._settled(page[-1].time_us, self._tracker.open_tracks, ended=False)
+            through_us = frame.time_us
+        return self._settled(through_us, self._tracker.open_tracks, ended=False)
 
     def end(self) -> Identities:
         """Return what was left open by the last frame."""

@@ -2,6 +2,10 @@
 
 import hashlib
 import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -48,6 +52,29 @@ def test_deleting_removes_the_bytes_and_may_be_repeated(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(PathNotFound, match="No such file"):
         blobs.open(location)
+
+
+def test_deleting_removes_all_while_pictures_are_still_being_made(tmp_path: Path) -> None:
+    """Symptom: one recording in twenty stayed on the disk, because a picture was renamed while it was deleted."""
+    blobs = Blobs(tmp_path)
+    job_id, over = "abc", threading.Event()
+
+    def make_pictures() -> None:
+        while not over.is_set():
+            with suppress(PathNotFound), blobs.creating_beside(job_id, "track-5.jpg") as file:
+                file.write(b"a face")
+
+    with ThreadPoolExecutor(1) as pool:
+        busy = pool.submit(make_pictures)
+        for _ in range(200):
+            with blobs.create(job_id)[1] as file:
+                file.write(b"moving pictures")
+            time.sleep(0.001)
+            blobs.delete(job_id)
+            left = list(tmp_path.iterdir())
+            assert left == []
+        over.set()
+        busy.result()
 
 
 def test_a_callers_own_file_stays_where_it_is(tmp_path: Path) -> None:

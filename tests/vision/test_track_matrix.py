@@ -108,6 +108,13 @@ def test_sizes_that_lead_nowhere_end_the_search(read: Read) -> None:
         assert read(struct.pack(">I", size) + b"free" + movie(track(1, MIRROR)), 1) is None
 
 
+def test_a_size_beyond_any_file_ends_the_search(read: Read) -> None:
+    """Symptom: such a box behind a good picture brought the analyser down."""
+    endless = struct.pack(">I", 1) + b"free" + struct.pack(">Q", 2**64 - 1)
+
+    assert read(endless + movie(track(1, MIRROR)), 1) is None
+
+
 def test_countless_boxes_are_not_walked(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(track_matrix, "MAX_BOXES", 50)
 

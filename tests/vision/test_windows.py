@@ -21,11 +21,15 @@ from worker.vision.windows import located, window_length
 Boxes = list[list[tuple[float, ...]]]
 
 
-def frames_of(levels: Sequence[int], *, start: int = 0) -> Iterator[ShotFrame]:
+def frames_of(
+    levels: Sequence[int], *, start: int = 0, frame_us: int = 40_000
+) -> Iterator[ShotFrame]:
     """Plain gray frames of the given levels; a change of level is a cut."""
     scaler = VideoReformatter()
     for index, level in enumerate(levels, start=start):
-        frame = Frame(index, 0, av.VideoFrame.from_ndarray(flat(level), "rgb24"), scaler)
+        frame = Frame(
+            index, index * frame_us, av.VideoFrame.from_ndarray(flat(level), "rgb24"), scaler
+        )
         cut = index > start and level != levels[index - start - 1]
         yield ShotFrame(frame, cut, thumbnail(frame.luma))
 
@@ -50,6 +54,14 @@ def test_face_that_stays_a_window_long_is_found_to_the_frame(first: int, stays: 
     scene = [[moving_face(0.5, at=i)] if first <= i < first + stays else [] for i in range(41)]
 
     assert found(scene, length=8) == scene
+
+
+def test_where_frames_come_slowly_a_face_that_stays_for_two_is_found() -> None:
+    """Symptom: in a recording that was quick at first, windows followed the mean rate and lasted five seconds here."""
+    scene: Scene = [[(10, 20, 30, 46)] if i in (1, 2) else [] for i in range(6)]
+    slow = frames_of([100] * 6, frame_us=1_000_000)
+
+    assert as_lists(located(slow, KnowingDetector(scene), length=5)) == scene
 
 
 def test_second_face_that_enters_beside_the_first_is_found_to_the_frame() -> None:

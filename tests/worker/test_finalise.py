@@ -1,5 +1,6 @@
 """Finalise: one pass that any page size, segmentation and interruption leave the same, on both databases."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
@@ -21,6 +22,7 @@ from storage.tables import ALL_FACES, rollups
 from storage.timelines import TimelineFace, TimelineFrame
 from storage.tracks import read_tracks
 from tests.storage.made_jobs import FRAME_US, expire_leases, planned_job, take
+from worker import finalise
 from worker.engine import Engine, Stopping
 from worker.finalise import Walk, finalise_job
 
@@ -166,7 +168,7 @@ def test_pages_end_the_same_as_one_page(
     whole = analysed_job(database, FRAMES)
     finalise_job(engine, take(database))
     paged = analysed_job(database, FRAMES)
-    monkeypatch.setattr(timelines.read_frames, "__kwdefaults__", {"after_frame": -1, "limit": 11})
+    monkeypatch.setattr(finalise, "PAGE_FRAMES", 11)
 
     finalise_job(engine, take(database))
 
@@ -179,8 +181,8 @@ def test_a_finalise_that_was_cut_off_is_done_again(
     whole = analysed_job(database, FRAMES)
     finalise_job(engine, take(database))
     cut_off = analysed_job(database, FRAMES)
-    monkeypatch.setattr(timelines.read_frames, "__kwdefaults__", {"after_frame": -1, "limit": 40})
-    asked = iter([False, False, True])
+    monkeypatch.setattr(finalise, "PAGE_FRAMES", 40)
+    asked = iter([False, False, False, False, True])  # twice for each page
     claim = take(database)
     with pytest.raises(Stopping):
         finalise_job(replace(engine, stopping=lambda: next(asked)), claim)
@@ -193,6 +195,27 @@ def test_a_finalise_that_was_cut_off_is_done_again(
     finalise_job(engine, current)
 
     assert all_rows(database, cut_off) == all_rows(database, whole)
+
+
+def test_a_walk_that_takes_longer_than_a_lease_keeps_it(
+    engine: Engine, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Symptom: crowds were walked through ten times, each time for nothing, and ended as workers_lost."""
+    hasty = replace(engine, settings=engine.settings.model_copy(update={"lease_s": 1.0}))
+    job_id = analysed_job(database, FRAMES)
+    claim = take(database)
+    monkeypatch.setattr(finalise, "RENEW_EVERY_S", 0.1)
+    look = Walk._see
+
+    def slowly(walk: Walk, frame: TimelineFrame) -> None:
+        time.sleep(0.015)
+        free_expired_leases(database)
+        look(walk, frame)
+
+    monkeypatch.setattr(Walk, "_see", slowly)
+    finalise_job(hasty, claim)
+
+    assert jobs.get_job(database, job_id).state is JobState.DONE
 
 
 def test_a_job_without_any_face_is_finalised(engine: Engine, database: Database) -> None:

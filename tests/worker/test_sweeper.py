@@ -1,5 +1,6 @@
 """The sweeper mends what crashes left behind, one at a time, and waits for a broker that is away."""
 
+import errno
 import os
 import threading
 import time
@@ -13,6 +14,7 @@ import pytest
 from kombu.exceptions import OperationalError
 
 from storage import claims, jobs
+from storage.blobs import Blobs
 from storage.database import Database
 from storage.errors import ConfigurationError
 from storage.settings import Settings
@@ -107,6 +109,27 @@ def test_removals_that_were_cut_off_are_finished(
 
     assert jobs.deleting_jobs(database) == []
     assert list(engine.blobs.folder.iterdir()) == []
+
+
+def test_a_removal_that_fails_keeps_no_other(
+    sweeper: Sweeper, engine: Engine, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Symptom: one folder on a share that could not be emptied, and nothing was tidied any more."""
+    stuck, other = (made_jobs.new_job(database) for _ in range(2))
+    for job_id in (stuck, other):
+        engine.blobs.create(job_id)[1].close()
+        jobs.begin_delete(database, job_id)
+    remove = Blobs.delete
+
+    def delete(blobs: Blobs, job_id: str) -> None:
+        if job_id == stuck:
+            raise OSError(errno.EBUSY, "busy")
+        remove(blobs, job_id)
+
+    monkeypatch.setattr(Blobs, "delete", delete)
+    sweeper.sweep()
+
+    assert [job_id for _, job_id in jobs.deleting_jobs(database)] == [stuck]
 
 
 @contextmanager

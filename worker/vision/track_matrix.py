@@ -49,8 +49,10 @@ def _children(fd: int, parent: Span, kind: bytes) -> Iterator[Span]:
     """Payloads of the boxes of one kind that lie directly in another box."""
     position, end = parent
     for _ in range(MAX_BOXES):
+        if position + 8 > end:
+            return
         head = os.pread(fd, 16, position)
-        if position + 8 > end or len(head) < 8:
+        if len(head) < 8:
             return
         size, header = int.from_bytes(head[:4]), 8
         if size == 1:

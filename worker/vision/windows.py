@@ -96,7 +96,9 @@ class _Window:
         middle = (start + end) // 2
         before, after = self._found[start], self._found[end]
         pairs = matched(before.xyxy, after.xyxy)
-        if len(pairs) == len(before) == len(after):
+        if self._lasts_long(start, end):
+            self._detect(middle)
+        elif len(pairs) == len(before) == len(after):
             if self._stayed(start, end, before[pairs[:, 0]], after[pairs[:, 1]]):
                 return
         elif self._others_may_come(start, end):
@@ -107,6 +109,12 @@ class _Window:
             self._search(middle, before, after)
         self._fill(start, middle)
         self._fill(middle, end)
+
+    def _lasts_long(self, start: int, end: int) -> bool:
+        """Whether anybody may come and go between two frames: the length of windows follows the mean rate, which pauses and
+        slower parts fall short of.
+        """
+        return self._frames[end].time_us - self._frames[start].time_us > MAX_WINDOW_US
 
     def _others_may_come(self, start: int, end: int) -> bool:
         """Whether a search about the known faces is not enough where they change."""
