@@ -11,7 +11,7 @@ from storage.database import Database
 from storage.labels import EXPRESSIONS, GOOD_WEIGHT, POOR_BELOW, POOR_WEIGHT, UNCERTAIN_BELOW
 from storage.records import SCORE_UNIT, Scores
 from storage.tables import ALL_FACES, frames, observations, rollups, tracks
-from storage.timelines import complete_to
+from storage.timelines import first_frame_at
 
 SECOND_US = 1_000_000
 LEAST_FRAMES = 3
@@ -96,8 +96,8 @@ def read_plot(database: Database, job: int, wanted: PlotRange, *, rolled_up: boo
     with database.reading() as connection:
         if rolled_up and step_us > SECOND_US:
             return _from_rollups(connection, job, wanted)
-        first = _first_frame_at(connection, job, wanted.from_us)
-        end = _first_frame_at(connection, job, wanted.to_us)
+        first = first_frame_at(connection, job, wanted.from_us)
+        end = first_frame_at(connection, job, wanted.to_us)
         inside = (frames.c.job == job, frames.c.frame >= first, frames.c.frame < end)
         count = connection.execute(
             select(func.count()).select_from(frames).where(*inside)
@@ -109,29 +109,6 @@ def read_plot(database: Database, job: int, wanted: PlotRange, *, rolled_up: boo
         query = _from_rows(job, wanted, place=place).where(*inside)
         points = [_point(row) for row in connection.execute(query)]
     return Plot(grain, step_us if grain is Grain.BIN else 0, points)
-
-
-def _first_frame_at(connection: Connection, job: int, time_us: int) -> int:
-    """Find the first complete looked-at frame that is not before a time, by bisection: time has no index, but grows
-    with the frame's number.
-    """
-    end = complete_to(connection, job)
-    low, high = 0, _end_of_frames(connection, job) if end is None else end
-    query = select(frames.c.frame, frames.c.time_us).where(frames.c.job == job)
-    while low < high:
-        middle = (low + high) // 2
-        next_one = query.where(frames.c.frame >= middle).order_by(frames.c.frame).limit(1)
-        row = connection.execute(next_one).one_or_none()
-        if row is None or row.time_us >= time_us:
-            high = middle
-        else:
-            low = row.frame + 1
-    return low
-
-
-def _end_of_frames(connection: Connection, job: int) -> int:
-    last = select(func.max(frames.c.frame)).where(frames.c.job == job)
-    return (connection.execute(last).scalar_one() or 0) + 1
 
 
 def _from_rows(

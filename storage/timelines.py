@@ -120,12 +120,19 @@ def _bulk_insert(
 
 
 def read_frames(
-    database: Database, job: int, *, after_frame: int = -1, limit: int = PAGE_FRAMES
+    database: Database,
+    job: int,
+    *,
+    after_frame: int = -1,
+    from_us: int = 0,
+    limit: int = PAGE_FRAMES,
 ) -> list[TimelineFrame]:
-    """Read up to `limit` looked-at frames after `after_frame`, as far as the timeline is complete
+    """Read up to `limit` looked-at frames after `after_frame` and not before `from_us`, as far as the timeline is complete
     from its start.
     """
     with database.reading() as connection:
+        if from_us > 0:
+            after_frame = max(after_frame, first_frame_at(connection, job, from_us) - 1)
         end = complete_to(connection, job)
         query = select(frames.c.frame, frames.c.time_us, frames.c.cut).where(
             frames.c.job == job, frames.c.frame > after_frame
@@ -153,6 +160,29 @@ def complete_to(connection: Connection, job: int) -> int | None:
             segments.c.state != SegmentState.DONE,
         )
     ).scalar_one()
+
+
+def first_frame_at(connection: Connection, job: int, time_us: int) -> int:
+    """Find the first complete looked-at frame that is not before a time, by bisection: time has no index, but grows
+    with the frame's number. Behind the last one it is the number after it.
+    """
+    end = complete_to(connection, job)
+    low, high = 0, _end_of_frames(connection, job) if end is None else end
+    query = select(frames.c.frame, frames.c.time_us).where(frames.c.job == job)
+    while low < high:
+        middle = (low + high) // 2
+        next_one = query.where(frames.c.frame >= middle).order_by(frames.c.frame).limit(1)
+        row = connection.execute(next_one).one_or_none()
+        if row is None or row.time_us >= time_us:
+            high = middle
+        else:
+            low = row.frame + 1
+    return low
+
+
+def _end_of_frames(connection: Connection, job: int) -> int:
+    last = select(func.max(frames.c.frame)).where(frames.c.job == job)
+    return (connection.execute(last).scalar_one() or 0) + 1
 
 
 def _faces_by_frame(

@@ -112,7 +112,7 @@ def _made(
 def _file(descriptor: int, *, kind: str, tag: str, name: str) -> Response:
     """Send an open file, which is closed with the reply, or the range of it that the request asks for.
 
-    Several ranges at once, and ranges of a HEAD, are answered as if there were none (RFC 9110, section 14.2).
+    Ranges that need not be met are answered as if there were none, see `_asks_for_part`.
     """
     file = os.fdopen(descriptor, "rb")
     size = os.fstat(descriptor).st_size
@@ -125,10 +125,22 @@ def _file(descriptor: int, *, kind: str, tag: str, name: str) -> Response:
     reply.headers["Content-Disposition"] = disposition("inline", name)
     reply.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     reply.headers["Cache-Control"] = "private, no-cache"
-    one_range = request.method == "GET" and "," not in request.headers.get("Range", "")
     try:
-        reply.make_conditional(request, accept_ranges=one_range, complete_length=size)
+        reply.make_conditional(request, accept_ranges=_asks_for_part(size), complete_length=size)
     except Exception:  # a range that can't be met: no reply will close the file
         file.close()
         raise
     return reply
+
+
+def _asks_for_part(size: int) -> bool:
+    """Whether the request's range is to be met or refused, rather than left alone.
+
+    Left alone are several at once, those of a HEAD and those in another unit than bytes (RFC 9110, section 14.2), and the last
+    n bytes of a file that has no more of them, which are all of it (14.1.2).
+    """
+    wanted = request.headers.get("Range", "").replace(" ", "")
+    if request.method != "GET" or "," in wanted or not wanted.startswith("bytes="):
+        return False
+    last_bytes = wanted.removeprefix("bytes=-")
+    return not (last_bytes.isdecimal() and int(last_bytes) >= size)

@@ -26,6 +26,8 @@ from worker.pictures import preview_name
 MICROSECONDS = 1_000_000
 LARGEST_KEY = 2**63 - 1
 """Of the database's integers; larger numbers would make it fail."""
+LARGEST_SECONDS = 10**9
+"""Some thirty years: beyond them the database's clock would overflow."""
 
 
 DETECTOR_SCHEMA = {
@@ -110,6 +112,9 @@ class TimelineQuery(Parameters):
     limit: int = Field(1000, ge=1, le=5000, description="Frames of a page.")
     cursor: int = Field(
         -1, ge=-1, le=LARGEST_KEY, description="Where the page begins: from a `next`."
+    )
+    from_s: float = Field(
+        0.0, ge=0, le=LARGEST_SECONDS, description="Leave out the frames before this time."
     )
 
 
@@ -217,7 +222,7 @@ class JobReply(BaseModel):
 
     id: str
     state: JobState
-    stage: str = Field(description="queued, plan, analyse, finalise, done or failed.")
+    stage: str = Field(description="queued, plan, analyse, finalise, done, failed or cancelled.")
     percent: int = Field(description="0..100; 100 only when done.")
     frames_done: int
     frames_total: int | None = Field(description="Frames to look at; null before the plan.")
@@ -310,13 +315,15 @@ class BoxReply(BaseModel):
 
 class FaceReply(BaseModel):
     face: int = Field(description="Its number in the frame, left to right, then top to bottom.")
-    track: int | None = Field(description="Its identity over time; null until the job is done.")
+    track: int | None = Field(
+        description="Its identity over time; may be null until the job is done."
+    )
     box: BoxReply
     detection_score: float
     quality: float | None
     probabilities: dict[str, float] = Field(description="By expression; together about 1.")
     smoothed: dict[str, float] | None = Field(
-        description="The same along the track; together 1; null until the job is done."
+        description="The same along the track; together 1; may be null until the job is done."
     )
     emotion: str = Field(description="The most probable expression.")
     confidence: float = Field(description="The probability of `emotion`.")

@@ -49,7 +49,13 @@ def get_timeline(path: JobPath, query: TimelineQuery) -> Response:
     """Read a page of a timeline, from the first committed piece on while the job runs."""
     database = services().database
     job = find_job_of(path)  # its state first: what comes in meanwhile only makes the page longer
-    found = read_frames(database, job.job, after_frame=query.cursor, limit=query.limit + 1)
+    found = read_frames(
+        database,
+        job.job,
+        after_frame=query.cursor,
+        from_us=round(query.from_s * MICROSECONDS),
+        limit=query.limit + 1,
+    )
     complete_us = complete_through_us(database, job.job)
     find_job_of(path)  # a deletion that began meanwhile would have left holes
     page = found[: query.limit]

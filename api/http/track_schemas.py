@@ -5,7 +5,14 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from api.http.schemas import MICROSECONDS, BoxReply, FacesSummaryReply, Parameters, SummaryReply
+from api.http.schemas import (
+    LARGEST_SECONDS,
+    MICROSECONDS,
+    BoxReply,
+    FacesSummaryReply,
+    Parameters,
+    SummaryReply,
+)
 from storage.labels import EXPRESSIONS
 from storage.plots import Grain, Peak, Plot, PlotPoint
 from storage.records import Scores
@@ -13,8 +20,6 @@ from storage.tracks import Track
 
 LARGEST_TRACK = 2**31 - 1
 """Of the database's integers; larger numbers would make it fail."""
-LARGEST_SECONDS = 10**9
-"""Some thirty years: beyond them its clock would overflow."""
 MAX_PERSON_CHARACTERS = 200
 _UNWRITABLE = {"Cc", "Cs", "Zl", "Zp"}
 """Control characters, halves of characters, ends of lines (Unicode's general categories)."""

@@ -59,6 +59,7 @@ def get_tracks(path: JobPath, query: TracksQuery) -> Response:
     found = read_tracks(
         services().database, job.job, after_track=query.cursor, limit=query.limit + 1
     )
+    find_job_of(path)  # a deletion that began meanwhile would have left holes
     page = found[: query.limit]
     more = len(found) > query.limit
     return json_reply(
@@ -116,6 +117,7 @@ def get_summary(path: JobPath, query: NoParameters) -> Response:
         name: None if peak is None else PeakReply.of(peak)
         for name, peak in read_peaks(services().database, job.job).items()
     }
+    find_job_of(path)  # as above
     return json_reply(JobSummaryReply(**(job.summary or {}), peaks=peaks))
 
 

@@ -37,13 +37,23 @@ export class Frames {
       return null;
     }
     if (time > midway(piece)) this.#fetch(number + 1);
-    return lastUntil(piece.frames, time);
+    return this.#holds(number, time) ? lastUntil(piece.frames, time) : null;
   }
 
   /** The frame shown at a time, fetched if need be; null if there is none. */
   async find(time) {
     await this.#load(this.#numberOf(time));
-    return this.at(time) ?? this.#neighbour(this.#numberOf(time), -1);
+    return this.at(time) ?? this.#search(time);
+  }
+
+  /** Ask the server where a time lies: the frame shown then is in the piece of the next one, or before it. */
+  async #search(time) {
+    const query = new URLSearchParams({ from_s: time, limit: 1 });
+    const { frames } = await getJson(`${this.#job.links.timeline}?${query}`, this.#signal);
+    if (frames.length === 0 && this.#job.state !== "done") return null; // not looked at yet
+    const number = frames.length === 0 ? this.#last : Math.floor(frames[0].frame / this.#span);
+    const piece = await this.#load(number);
+    return lastUntil(piece.frames, time) ?? this.#neighbour(number, -1);
   }
 
   /** The looked-at frame after (step 1) or before (step -1) a frame; null at the ends. */
@@ -55,33 +65,32 @@ export class Frames {
   }
 
   async #neighbour(number, step) {
-    const last = Math.floor((this.#job.media.frame_count - 1) / this.#span);
-    for (let other = number + step; other >= 0 && other <= last; other += step) {
+    for (let other = number + step; other >= 0 && other <= this.#last; other += step) {
       const { frames } = await this.#load(other);
       if (frames.length > 0) return step > 0 ? frames[0] : frames.at(-1);
     }
     return null;
   }
 
-  /** Where a time lies: as if frames came evenly, then corrected by the pieces that are here. */
-  #numberOf(time) {
-    const { duration_s: duration, frame_count: total } = this.#job.media;
-    const last = Math.floor((total - 1) / this.#span);
-    const even = duration > 0 ? (time / duration) * (total - 1) : 0;
-    let number = Math.max(0, Math.min(last, Math.floor((even + 0.5) / this.#span)));
-    for (let steps = 0; steps <= last; steps += 1) {
-      const frames = this.#pieces.get(number)?.frames ?? [];
-      if (frames.length === 0) return number;
-      if (time + SLACK_S < frames[0].time_s && number > 0) number -= 1;
-      else if (this.#beginsBefore(number + 1, time)) number += 1;
-      else return number;
-    }
-    return number;
+  get #last() {
+    return Math.floor((this.#job.media.frame_count - 1) / this.#span);
   }
 
-  #beginsBefore(number, time) {
-    const first = this.#pieces.get(number)?.frames[0];
-    return first !== undefined && first.time_s <= time + SLACK_S;
+  /** The piece that a time lies in, if it is here; else where it would lie if frames came evenly. */
+  #numberOf(time) {
+    for (const number of this.#pieces.keys()) if (this.#holds(number, time)) return number;
+    const { duration_s: duration, frame_count: total } = this.#job.media;
+    const even = duration > 0 ? (time / duration) * (total - 1) : 0;
+    return Math.max(0, Math.min(this.#last, Math.floor((even + 0.5) / this.#span)));
+  }
+
+  /** Whether the frame shown at a time is surely one of a piece that is here. */
+  #holds(number, time) {
+    const { frames, whole } = this.#pieces.get(number);
+    if (frames.length === 0 || time + SLACK_S < frames[0].time_s) return false;
+    if (time <= frames.at(-1).time_s + SLACK_S || (whole && number === this.#last)) return true;
+    const next = this.#pieces.get(number + 1)?.frames[0];
+    return next !== undefined && time + SLACK_S < next.time_s;
   }
 
   #use(number) {

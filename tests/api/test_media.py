@@ -129,6 +129,15 @@ def test_a_range_behind_the_end_is_a_problem(client: FlaskClient, new_job: NewJo
     assert reply.headers["Content-Range"] == f"bytes */{len(MP4)}"
 
 
+@pytest.mark.parametrize("asked", ["bytes=-999999", f"bytes=-{len(MP4)}", "items=0-1", "bytes 0-1"])
+def test_ranges_that_are_all_of_it_or_of_another_kind_get_the_whole(
+    client: FlaskClient, new_job: NewJob, asked: str
+) -> None:
+    reply = client.get(f"/v1/jobs/{new_job().id}/media", headers={"Range": asked})
+
+    assert (reply.status_code, reply.data) == (200, MP4)
+
+
 def test_several_ranges_at_once_get_the_whole(client: FlaskClient, new_job: NewJob) -> None:
     reply = client.get(f"/v1/jobs/{new_job().id}/media", headers={"Range": "bytes=0-1,5-6"})
 

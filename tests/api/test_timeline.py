@@ -91,6 +91,25 @@ def test_pages_have_no_gap_and_no_repeat(
     assert (whole["done"], whole["complete_through_s"]) == (True, 0.44)
 
 
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("from_s=0.2", [5, 6, 7]),
+        ("from_s=0.2000001", [5, 6, 7]),
+        ("from_s=0.201", [6, 7, 8]),
+        ("from_s=0.4&cursor=3", [10, 11]),
+        ("from_s=0.1&cursor=6", [7, 8, 9]),
+        ("from_s=9", []),
+    ],
+)
+def test_a_page_begins_at_a_time(
+    client: FlaskClient, database: Database, blobs: Blobs, query: str, expected: list[int]
+) -> None:
+    job = finish_job(database, blobs)
+
+    assert frame_numbers(read_page(client, job, f"?limit=3&{query}")) == expected
+
+
 def test_a_running_job_is_readable_from_its_first_piece_on_with_the_same_cursor(
     client: FlaskClient, database: Database, blobs: Blobs
 ) -> None:

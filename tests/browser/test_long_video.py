@@ -7,8 +7,11 @@ from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Error, Page, Route, expect
+from sqlalchemy import text, update
 
-from tests.api.made_jobs import end_job, plan_job, see_segment
+from storage.jobs import JobView
+from storage.tables import media
+from tests.api.made_jobs import MadeUp, end_job, finish_job, plan_job, see_segment
 from tests.browser.conftest import Installation
 from tests.browser.long_timeline import finish_hour
 from tests.browser.made_recordings import TALK, lay_thumbnails
@@ -204,3 +207,42 @@ def test_curves_stay_where_plotly_does_not_come(page: Page, installation: Instal
 
     expect(page.get_by_text("The plot's program can't be fetched")).to_be_visible()
     expect(page.locator(".sketch path")).to_have_count(7)
+
+
+def finish_uneven(installation: Installation) -> JobView:
+    """Make a job that is done: five seconds of 100 frames per second, then fifty of ten."""
+    made = MadeUp(frame_count=1000, segment_frames=1000, faces_of_frame=(1,))
+    job = finish_job(installation.database, installation.blobs, made)
+    info = {**(job.media_info or {}), "duration_us": 55_000_000}
+    with installation.database.writing() as connection:
+        connection.execute(
+            text(
+                "UPDATE frames SET time_us = frame * 10000 + CASE WHEN frame < 500 THEN 0"
+                " ELSE (frame - 500) * 90000 END WHERE job = :job"
+            ),
+            {"job": job.job},
+        )
+        connection.execute(update(media).where(media.c.job == job.job).values(info=info))
+    lay_thumbnails(installation, job, tracks=1)
+    return job
+
+
+def test_where_frames_come_unevenly_the_boxes_are_those_of_the_frame_shown(
+    page: Page, installation: Installation
+) -> None:
+    """Symptom: of a recording that was quick at first a click showed the boxes of another place, and → went there."""
+    job = finish_uneven(installation)
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+    expect(page.locator(".stage rect").first).to_be_attached()
+    box = page.locator(".stage rect").first
+
+    for second, frame in ((20.0, 650), (2.0, 200), (54.9, 999), (5.05, 500)):
+        page.get_by_label("Position").evaluate(
+            "(scrub, time) => { scrub.value = time; scrub.dispatchEvent(new Event('input')); }",
+            second,
+        )
+        expect(box).to_have_attribute("y", str(30 + frame % 7))
+
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".controls .time")).to_contain_text("0:05.10")
+    expect(box).to_have_attribute("y", str(30 + 501 % 7))
