@@ -11,10 +11,9 @@ import { Player } from "./player.js";
 import { showSummary } from "./summary.js";
 import { Timeline } from "./timeline.js";
 
-export async function show(job, where, signal) {
+export function show(job, where, signal) {
   const view = new VideoView(job, signal);
   where.append(view.node);
-  await view.begin();
   return view;
 }
 
@@ -33,6 +32,8 @@ class VideoView {
   #track = null; // the selected one's number; null: all faces
   #scores = "smoothed";
   #source = null;
+  #complete = false; // whether tracks and summary are shown
+  #plotted = -1; // how many frames the plot has taken notice of
 
   constructor(job, signal) {
     this.#job = job;
@@ -48,6 +49,7 @@ class VideoView {
     this.#video.addEventListener("click", () => this.#player.toggle());
     this.#video.addEventListener("error", () => this.#say("This browser can't play the recording; its timeline is below."), { signal });
     this.#player.addEventListener("time", () => this.#draw(), { signal });
+    this.#timeline.node.addEventListener("trouble", (event) => this.#say(event.detail), { signal });
     this.node = this.#layout();
   }
 
@@ -63,21 +65,15 @@ class VideoView {
     );
   }
 
-  async begin() {
-    this.#timeline.node.addEventListener("trouble", (event) => this.#say(event.detail), { signal: this.#signal });
-    await Promise.all([this.#showMedium(), this.#job.state === "done" ? this.#showResults() : this.#beginPlot()]);
-    await this.#draw();
-  }
-
-  /** Take what is new of a job that is worked on. */
+  /** Show what is known of the job by now. Throws when a part of it can't be had: the next call tries that one again. */
   async update(job) {
-    const [before, ended] = [this.#job, this.#job.state !== "done" && job.state === "done"];
     this.#job = job;
     this.#frames.update(job);
     this.#timeline.lanes.update(job);
     await this.#showMedium();
-    if (ended) await this.#showResults();
-    else if (job.frames_done > before.frames_done) await this.#timeline.plot.refresh(job);
+    this.#draw();
+    if (job.state === "done" && !this.#complete) await this.#showResults();
+    if (job.frames_done > this.#plotted) await this.#plot();
     this.#draw();
   }
 
@@ -90,8 +86,10 @@ class VideoView {
     this.#player.load(await sourceOf(playable.url, this.#signal), playable.start_offset_s);
   }
 
-  async #beginPlot() {
-    await this.#timeline.plot.begin({ track: this.#track, scores: this.#scores }, this.#job).catch((problem) => this.#say(problem.message));
+  async #plot() {
+    const job = this.#job;
+    await this.#timeline.plot.begin({ track: this.#track, scores: this.#scores }, job);
+    this.#plotted = job.frames_done;
   }
 
   async #showResults() {
@@ -99,12 +97,13 @@ class VideoView {
       getJson(`${this.#job.links.self}/tracks?limit=1000`, this.#signal),
       getJson(`${this.#job.links.self}/summary`, this.#signal),
     ]);
+    this.#complete = true;
+    this.#plotted = -1; // the plot becomes that of one track
     this.#timeline.lanes.show(tracks, this.#job);
     this.#panel.show(tracks);
     showSummary(this.#summary, { job: this.#job, summary, tracks, seek: (time, track) => this.#showMoment(time, track) });
     const longest = tracks.reduce((most, track) => (track.face_count > (most?.face_count ?? 0) ? track : most), null);
     this.#mark(longest?.track ?? null);
-    await this.#beginPlot();
   }
 
   #mark(track) {
