@@ -22,6 +22,7 @@ class VideoView {
   #signal;
   #video = element("video", { preload: "auto", playsinline: "", "aria-label": "The video" });
   #stage = element("div", { class: "stage" }, this.#video);
+  #theatre = element("div", { class: "theatre" }, this.#stage); // what fills the screen; the stage keeps its shape in it
   #notice = element("p", { class: "hint", hidden: "" });
   #summary = element("div");
   #player;
@@ -55,11 +56,11 @@ class VideoView {
 
   #layout() {
     const moves = { toggle: () => this.#player.toggle(), step: (way) => this.#step(way), change: (way) => this.#goToChange(way) };
-    const bar = controlBar(this.#player, this.#video, this.#stage, moves, this.#signal);
+    const bar = controlBar(this.#player, this.#video, this.#theatre, moves, this.#signal);
     return element(
       "div",
       { class: "result" },
-      element("div", { class: "watch" }, element("section", { class: "card", "aria-label": "Video" }, this.#stage, this.#notice, bar), this.#panel.node),
+      element("div", { class: "watch" }, element("section", { class: "card", "aria-label": "Video" }, this.#theatre, this.#notice, bar), this.#panel.node),
       element("section", { class: "card", "aria-label": "Timeline" }, this.#timeline.node, keyHelp()),
       this.#summary,
     );
