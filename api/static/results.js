@@ -1,5 +1,6 @@
 // What was seen in a recording, shown as it becomes known.
 
+import { mayPass } from "./api.js";
 import { plotlySoon } from "./charts.js";
 import { element, pause, say } from "./elements.js";
 import { endedEarly } from "./states.js";
@@ -61,9 +62,4 @@ export class Results {
 /** A video is shown while it is worked on: its timeline grows. */
 function canBeginEarly(job) {
   return job.media !== null && !job.media.still && job.frames_done > 0;
-}
-
-/** Whether asking again may help: not if the server says that the request is at fault. */
-function mayPass({ status = 0 }) {
-  return status < 400 || status >= 500;
 }

@@ -1,15 +1,17 @@
 // A video beside its timeline.
 
-import { getJson, patchJson, sourceOf } from "./api.js";
+import { getJson, isKeyNeeded, mayPass, patchJson, sourceOf } from "./api.js";
 import { Boxes } from "./boxes.js";
 import { changeBeside } from "./changes.js";
 import { controlBar } from "./controls.js";
-import { element } from "./elements.js";
+import { element, pause } from "./elements.js";
 import { FacePanel } from "./facepanel.js";
 import { Frames } from "./frames.js";
 import { Player } from "./player.js";
 import { showSummary } from "./summary.js";
 import { Timeline } from "./timeline.js";
+
+const FETCH_AGAIN_MS = 5_000;
 
 export function show(job, where, signal) {
   const view = new VideoView(job, signal);
@@ -71,20 +73,34 @@ class VideoView {
     this.#job = job;
     this.#frames.update(job);
     this.#timeline.lanes.update(job);
-    await this.#showMedium();
+    this.#showMedium();
     this.#draw();
     if (job.state === "done" && !this.#complete) await this.#showResults();
     if (job.frames_done > this.#plotted) await this.#plot();
     this.#draw();
   }
 
+  /** Nothing waits for this: where a key is needed the whole recording has to be fetched before it can be played. */
   async #showMedium() {
     const { playable } = this.#job;
     if (playable === null) this.#say("This format can't be played by browsers. A preview is made when the analysis is done.");
     if (playable === null || playable.url === this.#source) return;
     this.#source = playable.url;
-    this.#say("");
-    this.#player.load(await sourceOf(playable.url, this.#signal), playable.start_offset_s);
+    this.#say(isKeyNeeded() ? "Fetching the recording…" : "");
+    try {
+      this.#player.load(await sourceOf(playable.url, this.#signal), playable.start_offset_s);
+      this.#say("");
+    } catch (problem) {
+      if (!this.#signal.aborted) await this.#fetchAgain(problem);
+    }
+  }
+
+  async #fetchAgain(problem) {
+    this.#say(problem.message);
+    if (!mayPass(problem)) return;
+    await pause(FETCH_AGAIN_MS, this.#signal);
+    this.#source = null;
+    if (!this.#signal.aborted) this.#showMedium();
   }
 
   async #plot() {
