@@ -7,7 +7,7 @@ import { announce, element, say } from "./elements.js";
 import { followJob, progressBar } from "./progress.js";
 import { Results } from "./results.js";
 import { entitle, go, showAgain } from "./router.js";
-import { endedEarly, isUnfinished, stateLabel } from "./states.js";
+import { endedEarly, isUnfinished, stateLabel, stateWords } from "./states.js";
 import { bytes, clock } from "./words.js";
 
 const DETECTORS = { mtcnn: "MTCNN", haar: "Haar", yunet: "YuNet" };
@@ -39,16 +39,8 @@ function heading(job) {
     go("#/jobs");
   });
   const complain = (words) => say(problem, words);
-  /** A button that asks the server for something about this job, and shows what has become of it. */
-  const asking = (label, what) => {
-    const button = element("button", { type: "button", class: "quiet", hidden: "" }, label);
-    button.addEventListener("click", () => {
-      postJson(`${job.links.self}/${what}`).then(showAgain, (failed) => complain(failed.message));
-    });
-    return button;
-  };
-  const cancel = asking("Cancel", "cancel");
-  const retry = asking("Try again", "retry");
+  const cancel = asking(job, complain, { label: "Cancel", what: "cancel" });
+  const retry = asking(job, complain, { label: "Try again", what: "retry" });
   const node = element(
     "header",
     { class: "job-head" },
@@ -70,13 +62,26 @@ function heading(job) {
       shown = current.state;
       const label = stateLabel(shown);
       node.querySelector(".state").replaceWith(label);
+      const focused = [cancel, retry].find((button) => button === document.activeElement);
       cancel.hidden = !isUnfinished(current);
       retry.hidden = !endedEarly(current);
+      if (focused?.hidden) node.querySelector("h1").focus({ preventScroll: true });
       facts.textContent = factsOf(current);
       files.replaceChildren(...downloads(current));
       if (current.state === "failed") complain(current.error.message);
     },
   };
+}
+
+/** A button that asks the server for something about a job, and shows what has become of it. */
+function asking(job, complain, { label, what }) {
+  const showChanged = (changed) => {
+    announce(`${job.filename}: ${stateWords(changed.state)}.`);
+    if (button.isConnected) showAgain(); // else another view is looked at by now
+  };
+  const ask = () => postJson(`${job.links.self}/${what}`).then(showChanged, (failed) => complain(failed.message));
+  const button = element("button", { type: "button", class: "quiet", hidden: "", onclick: ask }, label);
+  return button;
 }
 
 function factsOf(job) {
