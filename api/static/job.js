@@ -22,7 +22,9 @@ export async function showJob(where, signal, id) {
     head.show(current, pace);
     results.show(current);
   };
-  followJob(job, signal, { changed, trouble: head.trouble }).catch((problem) => signal.aborted || head.complain(problem.message));
+  followJob(job, signal, { changed, trouble: head.trouble }).catch((problem) => {
+    if (!signal.aborted) head.complain(problem.message);
+  });
 }
 
 function heading(job) {

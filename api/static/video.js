@@ -62,7 +62,12 @@ class VideoView {
     return element(
       "div",
       { class: "result" },
-      element("div", { class: "watch" }, element("section", { class: "card", "aria-label": "Video" }, this.#theatre, this.#notice, bar), this.#panel.node),
+      element(
+        "div",
+        { class: "watch" },
+        element("section", { class: "card", "aria-label": "Video" }, this.#theatre, this.#notice, bar),
+        this.#panel.node,
+      ),
       element("section", { class: "card", "aria-label": "Timeline" }, this.#timeline.node, keyHelp()),
       this.#summary,
     );
