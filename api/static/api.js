@@ -12,6 +12,16 @@ export class Problem extends Error {
   }
 }
 
+/** Whether asking again may help: not if the server says that the request is at fault. */
+export function mayPass({ status = 0 }) {
+  return status < 400 || status >= 500;
+}
+
+/** Whether this installation answers only who has a key. */
+export function isKeyNeeded() {
+  return document.body.dataset.keyNeeded === "yes";
+}
+
 export function storedKey() {
   return sessionStorage.getItem(KEY) ?? "";
 }
@@ -83,7 +93,7 @@ export async function remove(address) {
 /** What an <img>, a <video> or a link may point to: the address, or a copy of it where a key is needed, which they
  *  can't send. The copy goes with the view, by `signal`. */
 export async function sourceOf(address, signal) {
-  if (document.body.dataset.keyNeeded !== "yes") return address;
+  if (!isKeyNeeded()) return address;
   const copy = URL.createObjectURL(await (await send("GET", address, { signal })).blob());
   signal.addEventListener("abort", () => URL.revokeObjectURL(copy));
   return copy;

@@ -33,6 +33,12 @@ export class Boxes {
     }
   }
 
+  /** Take everything off the stage, for example because the picture has become another size. */
+  remove() {
+    this.#drawing.remove();
+    for (const { label } of this.#pool) label.remove();
+  }
+
   #newPair() {
     const pair = { face: null, outline: svgElement("rect", { class: "pickable" }), label: element("span", { class: "box-label" }) };
     pair.outline.addEventListener("click", () => this.#pick(pair.face));

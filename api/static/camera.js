@@ -18,6 +18,7 @@ export class Camera {
   #stream;
   #canvas = new OffscreenCanvas(WIDTH, HEIGHT);
   #fresh = false;
+  #lost = false;
   #wake = () => undefined;
 
   /** Show the camera in `video` until `signal` aborts. Throws a Problem that says why there is no picture. */
@@ -27,6 +28,8 @@ export class Camera {
     camera.#stream = await askForCamera();
     signal.addEventListener("abort", () => camera.#close());
     if (signal.aborted) camera.#close();
+    // unplugged, or no longer allowed; stopping it ourselves does not tell
+    for (const track of camera.#stream.getTracks()) track.addEventListener("ended", () => camera.#lose(), { signal });
     video.srcObject = camera.#stream;
     onEachPicture(video, signal, () => camera.#tell());
     signal.addEventListener("abort", () => camera.#wake());
@@ -34,9 +37,11 @@ export class Camera {
     return camera;
   }
 
-  /** The next picture that was not taken yet, as a JPEG no larger than 640 × 480, with the moment it was taken. */
+  /** The next picture that was not taken yet, as a JPEG no larger than 640 × 480, with the moment it was taken.
+   *  Throws a Problem when the camera is gone. */
   async take(signal) {
-    while (!this.#fresh && !signal.aborted) await new Promise((resolve) => (this.#wake = resolve));
+    while (!this.#fresh && !this.#lost && !signal.aborted) await new Promise((resolve) => (this.#wake = resolve));
+    if (this.#lost) throw new Problem("The camera was taken away.");
     this.#fresh = false;
     const { videoWidth, videoHeight } = this.#video;
     const scale = Math.min(1, WIDTH / videoWidth, HEIGHT / videoHeight);
@@ -49,6 +54,11 @@ export class Camera {
 
   #tell() {
     this.#fresh = true;
+    this.#wake();
+  }
+
+  #lose() {
+    this.#lost = true;
     this.#wake();
   }
 

@@ -12,8 +12,9 @@ const SILENCE = "M4 9v6h4l5 4V5L8 9zM16 9.5l5 5m0-5l-5 5";
 const LARGE = "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5";
 const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4];
 
-/** Make the bar of controls. `moves` has toggle(), step(±1), change(±1): to the next frame, to the next change. */
-export function controlBar(player, video, stage, moves, signal) {
+/** Make the bar of controls. `theatre` is what may fill the screen; `moves` has toggle(), step(±1), change(±1): to the next
+ *  frame, to the next change. */
+export function controlBar(player, video, theatre, moves, signal) {
   const play = iconButton(PLAY, "Play (space)", moves.toggle);
   const mute = iconButton(SOUND, "Mute", () => (video.muted = !video.muted));
   const scrub = element("input", { type: "range", min: 0, max: player.duration, step: "any", value: 0, "aria-label": "Position" });
@@ -40,8 +41,13 @@ export function controlBar(player, video, stage, moves, signal) {
     element("span", { class: "grow" }),
     speedChoice(video),
     mute,
-    iconButton(LARGE, "Full screen", () => (document.fullscreenElement ? document.exitFullscreen() : stage.requestFullscreen())),
+    iconButton(LARGE, "Full screen", () => fillScreen(theatre)),
   );
+}
+
+function fillScreen(theatre) {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else theatre.requestFullscreen();
 }
 
 function watchKeys(moves, signal) {

@@ -34,7 +34,7 @@ export function place(where, template) {
 
 /** Show words in an element, or hide it when there are none. */
 export function say(where, words) {
-  where.textContent = words ?? "";
+  if (where.textContent !== (words ?? "")) where.textContent = words ?? ""; // screen readers read whatever is set anew
   where.hidden = !words;
 }
 

@@ -1,13 +1,13 @@
 // One recording: how far it is, and what was seen in it.
 
 import { getJson, postJson } from "./api.js";
-import { plotlySoon } from "./charts.js";
 import { askAndDelete } from "./deletion.js";
 import { downloads } from "./downloads.js";
 import { announce, element, say } from "./elements.js";
 import { followJob, progressBar } from "./progress.js";
+import { Results } from "./results.js";
 import { entitle, go, showAgain } from "./router.js";
-import { endedEarly, isUnfinished, stateLabel } from "./states.js";
+import { endedEarly, isUnfinished, stateLabel, stateWords } from "./states.js";
 import { bytes, clock } from "./words.js";
 
 const DETECTORS = { mtcnn: "MTCNN", haar: "Haar", yunet: "YuNet" };
@@ -16,38 +16,20 @@ export async function showJob(where, signal, id) {
   const job = await getJson(`/v1/jobs/${id}`, signal);
   entitle(job.filename);
   const head = heading(job);
-  const result = element("div", { class: "result" });
-  where.append(head.node, result);
-  let working = Promise.resolve(null); // resolves to the view, once there is one
+  const results = new Results(signal);
+  where.append(head.node, results.node);
   const changed = (current, pace) => {
     head.show(current, pace);
-    working = working.then((view) => showResult(view, current, result, signal)).catch((problem) => {
-      if (!signal.aborted) head.complain(problem.message);
-      return null;
-    });
+    results.show(current);
   };
-  followJob(job, signal, { changed, trouble: head.complain }).catch((problem) => signal.aborted || head.complain(problem.message));
-}
-
-async function showResult(view, job, where, signal) {
-  if (signal.aborted || endedEarly(job)) return view;
-  if (view !== null) {
-    await view.update(job);
-    return view;
-  }
-  if (job.state !== "done" && !canBeginEarly(job)) return null;
-  if (!job.media.still) plotlySoon();
-  const { show } = await import(job.media.still ? "./still.js" : "./video.js");
-  return signal.aborted ? null : show(job, where, signal);
-}
-
-/** A video is shown while it is worked on: its timeline grows. */
-function canBeginEarly(job) {
-  return job.media !== null && !job.media.still && job.frames_done > 0;
+  followJob(job, signal, { changed, trouble: head.trouble }).catch((problem) => {
+    if (!signal.aborted) head.complain(problem.message);
+  });
 }
 
 function heading(job) {
-  const problem = element("p", { class: "notice bad", hidden: "" });
+  const problem = element("p", { class: "notice bad", role: "alert", hidden: "" });
+  const trouble = element("p", { class: "notice bad", hidden: "" }); // of looking again, which the next look may clear
   const facts = element("p", { class: "hint" });
   const state = element("span", { class: "state" });
   const bar = progressBar(`Progress of ${job.filename}`);
@@ -59,16 +41,8 @@ function heading(job) {
     go("#/jobs");
   });
   const complain = (words) => say(problem, words);
-  /** A button that asks the server for something about this job, and shows what has become of it. */
-  const asking = (label, what) => {
-    const button = element("button", { type: "button", class: "quiet", hidden: "" }, label);
-    button.addEventListener("click", () => {
-      postJson(`${job.links.self}/${what}`).then(showAgain, (failed) => complain(failed.message));
-    });
-    return button;
-  };
-  const cancel = asking("Cancel", "cancel");
-  const retry = asking("Try again", "retry");
+  const cancel = asking(job, complain, { label: "Cancel", what: "cancel" });
+  const retry = asking(job, complain, { label: "Try again", what: "retry" });
   const node = element(
     "header",
     { class: "job-head" },
@@ -76,11 +50,13 @@ function heading(job) {
     element("div", { class: "row between" }, facts, element("div", { class: "row" }, files, cancel, retry, remove)),
     bar.node,
     problem,
+    trouble,
   );
   let shown = null;
   return {
     node,
     complain,
+    trouble: (words) => say(trouble, words),
     show(current, pace) {
       bar.node.hidden = !isUnfinished(current);
       bar.show(pace.percent, pace.words(current));
@@ -88,13 +64,26 @@ function heading(job) {
       shown = current.state;
       const label = stateLabel(shown);
       node.querySelector(".state").replaceWith(label);
+      const focused = [cancel, retry].find((button) => button === document.activeElement);
       cancel.hidden = !isUnfinished(current);
       retry.hidden = !endedEarly(current);
+      if (focused?.hidden) node.querySelector("h1").focus({ preventScroll: true });
       facts.textContent = factsOf(current);
       files.replaceChildren(...downloads(current));
       if (current.state === "failed") complain(current.error.message);
     },
   };
+}
+
+/** A button that asks the server for something about a job, and shows what has become of it. */
+function asking(job, complain, { label, what }) {
+  const showChanged = (changed) => {
+    announce(`${job.filename}: ${stateWords(changed.state)}.`);
+    if (button.isConnected) showAgain(); // else another view is looked at by now
+  };
+  const ask = () => postJson(`${job.links.self}/${what}`).then(showChanged, (failed) => complain(failed.message));
+  const button = element("button", { type: "button", class: "quiet", hidden: "", onclick: ask }, label);
+  return button;
 }
 
 function factsOf(job) {

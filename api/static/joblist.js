@@ -53,10 +53,11 @@ export class JobList {
     this.#wanted = words.trim().toLowerCase();
     this.#draw();
     while (this.#wanted !== "" && this.#wanted === words.trim().toLowerCase() && this.more && !this.#signal.aborted) {
-      await this.#read(`limit=${LARGEST_PAGE}&cursor=${this.#next}`);
+      if (!(await this.#read(`limit=${LARGEST_PAGE}&cursor=${this.#next}`))) return;
     }
   }
 
+  /** Read a page of the list. Returns whether it came; if not, the same one can be asked for again. */
   async #read(query, before = () => undefined) {
     try {
       const page = await getJson(`/v1/jobs?${query}`, this.#signal);
@@ -65,9 +66,10 @@ export class JobList {
       this.#next = page.next;
       say(this.#problem, "");
       this.#draw();
+      return true;
     } catch (problem) {
       if (!this.#signal.aborted) say(this.#problem, problem.message);
-      this.#next = null;
+      return false;
     }
   }
 

@@ -57,6 +57,7 @@ async function look(camera, view, signal) {
 
 class LiveView {
   #boxes = null;
+  #ratio = ""; // of the pictures they are for
   #selected = null;
   #moments = []; // [ms when shown, ms since it was taken, ms on the server] of the last pictures
   #reading = element("p", { class: "reading" });
@@ -78,7 +79,7 @@ class LiveView {
 
   show(seen, takenMs) {
     const faces = seen.faces.map((face) => mirrored(face, seen.width));
-    this.#boxes ??= this.#newBoxes(seen);
+    this.#fit(seen);
     const chosen = faces.find((face) => face.track === this.#selected) ?? largest(faces);
     this.#boxes.draw(faces, { selected: chosen?.track ?? null, scores: "smoothed" });
     const reading = chosen ? readingOf(chosen, "smoothed") : null;
@@ -89,9 +90,14 @@ class LiveView {
     this.#measure(takenMs, seen.milliseconds);
   }
 
-  #newBoxes({ width, height }) {
-    byId("live-stage").style.setProperty("--ratio", `${width} / ${height}`);
-    return new Boxes(byId("live-stage"), { width, height, pick: (face) => (this.#selected = face.track) });
+  /** Make boxes for pictures of this size; it changes when a phone is turned. */
+  #fit({ width, height }) {
+    const ratio = `${width} / ${height}`;
+    if (ratio === this.#ratio) return;
+    this.#ratio = ratio;
+    this.#boxes?.remove();
+    byId("live-stage").style.setProperty("--ratio", ratio);
+    this.#boxes = new Boxes(byId("live-stage"), { width, height, pick: (face) => (this.#selected = face.track) });
   }
 
   #measure(takenMs, serverMs) {

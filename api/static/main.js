@@ -1,5 +1,6 @@
 // The page: its views by address, and the key where this installation needs one.
 
+import { byId } from "./elements.js";
 import { showStart } from "./start.js";
 import { showJobs } from "./jobs.js";
 import { startRouting } from "./router.js";
@@ -16,3 +17,7 @@ startRouting([
   { address: /^#\/about$/, title: "The measure", show: async (...given) => (await import("./about.js")).showAbout(...given) },
 ]);
 watchKey();
+byId("skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the part of an address after # names a view here, not a place in the page
+  byId("view").focus();
+});

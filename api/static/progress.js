@@ -8,6 +8,7 @@ import { count, duration, percent } from "./words.js";
 const FIRST_WAIT_MS = 400;
 const LONGEST_WAIT_MS = 2_000;
 const ANNOUNCE_EVERY_PERCENT = 25;
+const ENDINGS = { done: "is done", failed: "failed", cancelled: "was cancelled" };
 const FORGET = 0.7; // of the pace seen before, at each look
 
 /** Follow a job until nothing of it will change: calls `changed(job, pace)` now and after each look.
@@ -43,7 +44,7 @@ function teller() {
       next = pace.percent + ANNOUNCE_EVERY_PERCENT;
     } else if (next > 0) {
       next = 0;
-      announce(`${job.filename} ${job.state === "done" ? "is done" : "failed"}.`);
+      announce(`${job.filename} ${ENDINGS[job.state]}.`);
     }
   };
 }

@@ -12,9 +12,9 @@ export function startRouting(known) {
   route({ focus: false });
 }
 
-/** Show the present view anew, for example after a key was given. */
+/** Show the present view anew, for example after a key was given. Who was in it by keyboard is led to its heading. */
 export function showAgain() {
-  route({ focus: false });
+  route({ focus: byId("view").contains(document.activeElement) });
 }
 
 export function go(address) {

@@ -99,7 +99,8 @@ function uploadRow(one) {
       const refused = one.state === "refused";
       bar.hidden = refused;
       bar.value = one.percent;
-      words.textContent = one.words();
+      const said = one.words();
+      if (words.textContent !== said) words.textContent = said; // an alert is read whenever it is set
       words.classList.toggle("bad", refused);
       if (refused) words.setAttribute("role", "alert");
       button.textContent = refused ? "Dismiss" : "Cancel";

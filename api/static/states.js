@@ -39,6 +39,10 @@ export function stageWords(stage) {
   return STAGES[stage] ?? stage;
 }
 
+export function stateWords(state) {
+  return WORDS[state] ?? state;
+}
+
 export function stateLabel(state) {
-  return element("span", { class: "state", "data-state": state }, WORDS[state] ?? state);
+  return element("span", { class: "state", "data-state": state }, stateWords(state));
 }

@@ -2,7 +2,7 @@
 
 import { getJson, sourceOf } from "./api.js";
 import { bars } from "./bars.js";
-import { element, svgElement, withAttributes } from "./elements.js";
+import { element, say, svgElement, withAttributes } from "./elements.js";
 import { doubtsAbout, readingOf, readingWords } from "./faces.js";
 import { labelFaces } from "./labels.js";
 import { pictureOf } from "./pictures.js";
@@ -11,37 +11,46 @@ import { capitalised, several } from "./words.js";
 export async function show(job, where, signal) {
   const page = await getJson(job.links.timeline, signal);
   const faces = page.frames[0]?.faces ?? [];
-  const picture = await shownPicture(job, faces, signal);
+  const picture = shownPicture(job, faces, signal);
   const layout = element("div", { class: "still" }, picture.node);
   if (faces.length > 0) layout.append(facePanel(faces, picture));
   where.append(layout);
-  return { update: () => undefined };
+  return { update: picture.update };
 }
 
-async function shownPicture(job, faces, signal) {
+function shownPicture(job, faces, signal) {
   const { width, height } = job.media;
   const stage = element("div", { class: "stage" });
   stage.style.setProperty("--ratio", `${width} / ${height}`);
   stage.style.setProperty("--widest", `${Math.max(width, 480)}px`);
   const found = facesInWords(faces.length);
-  const caption = element("figcaption", { class: "hint" }, `${capitalised(found)}.`);
+  const excuse = element("span");
   const image = element("img", { alt: `${job.filename}, with ${found}` });
-  image.addEventListener("error", () => {
-    image.remove();
-    caption.append(" This browser can't show the picture.");
-  });
-  image.src = await pictureSource(job, signal);
   const frame = svgElement("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
   const outlines = faces.map(({ box, emotion }) => svgElement("rect", { ...box, "data-expression": emotion }));
   frame.append(...outlines);
   stage.append(image, frame);
   labelFaces(stage, faces, job.media);
-  return { node: element("figure", { class: "card" }, stage, caption), outlines };
+  const caption = element("figcaption", { class: "hint" }, `${capitalised(found)}.`, excuse);
+  return { node: element("figure", { class: "card" }, stage, caption), outlines, update: sourceKeeper(image, excuse, signal) };
 }
 
-async function pictureSource(job, signal) {
-  if (job.playable !== null) return sourceOf(job.playable.url, signal);
-  return pictureOf(job.id) ?? "";
+/** Make the function that shows the best there is of a job's picture; a preview may come long after the rest. */
+function sourceKeeper(image, excuse, signal) {
+  const tell = (shown) => {
+    image.hidden = !shown;
+    say(excuse, shown ? "" : " This browser can't show the picture.");
+  };
+  image.addEventListener("load", () => tell(true));
+  image.addEventListener("error", () => tell(false));
+  let shown = null;
+  return async (job) => {
+    const address = job.playable?.url ?? pictureOf(job.id);
+    if (address === null) tell(false);
+    if (address === null || address === shown) return;
+    image.src = job.playable === null ? address : await sourceOf(address, signal);
+    shown = address;
+  };
 }
 
 function facesInWords(number) {

@@ -87,13 +87,15 @@ export class Timeline {
     return this.axis.timeAt(Math.max(0, Math.min(1, (event.clientX - left) / this.#width)));
   }
 
-  /** On the lanes a pointer seeks at once and as it is dragged; on the plot a drag pans, so only a click seeks. */
+  /** On the lanes a mouse seeks at once and as it is dragged. A thumb scrolls them, and a drag pans the plot: there only
+   *  what stays where it is seeks. */
   #press(event) {
     if (event.button !== 0 || event.target.closest("button")) return;
+    const onLanes = event.target.closest(".lanes") !== null;
+    if (onLanes && event.target.closest(".strip") === null) return; // their scrollbar, for example
     const until = new AbortController();
     const over = () => until.abort();
-    const onLanes = event.target.closest(".lanes") !== null;
-    if (onLanes) {
+    if (onLanes && event.pointerType !== "touch") {
       event.preventDefault();
       this.#player.seek(this.#timeAt(event));
       window.addEventListener("pointermove", (moved) => this.#player.seek(this.#timeAt(moved)), { signal: until.signal });

@@ -1,20 +1,21 @@
 // A video beside its timeline.
 
-import { getJson, patchJson, sourceOf } from "./api.js";
+import { getJson, isKeyNeeded, mayPass, patchJson, sourceOf } from "./api.js";
 import { Boxes } from "./boxes.js";
 import { changeBeside } from "./changes.js";
 import { controlBar } from "./controls.js";
-import { element } from "./elements.js";
+import { element, pause } from "./elements.js";
 import { FacePanel } from "./facepanel.js";
 import { Frames } from "./frames.js";
 import { Player } from "./player.js";
 import { showSummary } from "./summary.js";
 import { Timeline } from "./timeline.js";
 
-export async function show(job, where, signal) {
+const FETCH_AGAIN_MS = 5_000;
+
+export function show(job, where, signal) {
   const view = new VideoView(job, signal);
   where.append(view.node);
-  await view.begin();
   return view;
 }
 
@@ -23,6 +24,7 @@ class VideoView {
   #signal;
   #video = element("video", { preload: "auto", playsinline: "", "aria-label": "The video" });
   #stage = element("div", { class: "stage" }, this.#video);
+  #theatre = element("div", { class: "theatre" }, this.#stage); // what fills the screen; the stage keeps its shape in it
   #notice = element("p", { class: "hint", hidden: "" });
   #summary = element("div");
   #player;
@@ -33,6 +35,8 @@ class VideoView {
   #track = null; // the selected one's number; null: all faces
   #scores = "smoothed";
   #source = null;
+  #complete = false; // whether tracks and summary are shown
+  #plotted = -1; // how many frames the plot has taken notice of
 
   constructor(job, signal) {
     this.#job = job;
@@ -48,50 +52,66 @@ class VideoView {
     this.#video.addEventListener("click", () => this.#player.toggle());
     this.#video.addEventListener("error", () => this.#say("This browser can't play the recording; its timeline is below."), { signal });
     this.#player.addEventListener("time", () => this.#draw(), { signal });
+    this.#timeline.node.addEventListener("trouble", (event) => this.#say(event.detail), { signal });
     this.node = this.#layout();
   }
 
   #layout() {
     const moves = { toggle: () => this.#player.toggle(), step: (way) => this.#step(way), change: (way) => this.#goToChange(way) };
-    const bar = controlBar(this.#player, this.#video, this.#stage, moves, this.#signal);
+    const bar = controlBar(this.#player, this.#video, this.#theatre, moves, this.#signal);
     return element(
       "div",
       { class: "result" },
-      element("div", { class: "watch" }, element("section", { class: "card", "aria-label": "Video" }, this.#stage, this.#notice, bar), this.#panel.node),
+      element(
+        "div",
+        { class: "watch" },
+        element("section", { class: "card", "aria-label": "Video" }, this.#theatre, this.#notice, bar),
+        this.#panel.node,
+      ),
       element("section", { class: "card", "aria-label": "Timeline" }, this.#timeline.node, keyHelp()),
       this.#summary,
     );
   }
 
-  async begin() {
-    this.#timeline.node.addEventListener("trouble", (event) => this.#say(event.detail), { signal: this.#signal });
-    await Promise.all([this.#showMedium(), this.#job.state === "done" ? this.#showResults() : this.#beginPlot()]);
-    await this.#draw();
-  }
-
-  /** Take what is new of a job that is worked on. */
+  /** Show what is known of the job by now. Throws when a part of it can't be had: the next call tries that one again. */
   async update(job) {
-    const [before, ended] = [this.#job, this.#job.state !== "done" && job.state === "done"];
     this.#job = job;
     this.#frames.update(job);
     this.#timeline.lanes.update(job);
-    await this.#showMedium();
-    if (ended) await this.#showResults();
-    else if (job.frames_done > before.frames_done) await this.#timeline.plot.refresh(job);
+    this.#showMedium();
+    this.#draw();
+    if (job.state === "done" && !this.#complete) await this.#showResults();
+    if (job.frames_done > this.#plotted) await this.#plot();
     this.#draw();
   }
 
+  /** Nothing waits for this: where a key is needed the whole recording has to be fetched before it can be played. */
   async #showMedium() {
     const { playable } = this.#job;
     if (playable === null) this.#say("This format can't be played by browsers. A preview is made when the analysis is done.");
     if (playable === null || playable.url === this.#source) return;
     this.#source = playable.url;
-    this.#say("");
-    this.#player.load(await sourceOf(playable.url, this.#signal), playable.start_offset_s);
+    this.#say(isKeyNeeded() ? "Fetching the recording…" : "");
+    try {
+      this.#player.load(await sourceOf(playable.url, this.#signal), playable.start_offset_s);
+      this.#say("");
+    } catch (problem) {
+      if (!this.#signal.aborted) await this.#fetchAgain(problem);
+    }
   }
 
-  async #beginPlot() {
-    await this.#timeline.plot.begin({ track: this.#track, scores: this.#scores }, this.#job).catch((problem) => this.#say(problem.message));
+  async #fetchAgain(problem) {
+    this.#say(problem.message);
+    if (!mayPass(problem)) return;
+    await pause(FETCH_AGAIN_MS, this.#signal);
+    this.#source = null;
+    if (!this.#signal.aborted) this.#showMedium();
+  }
+
+  async #plot() {
+    const job = this.#job;
+    await this.#timeline.plot.begin({ track: this.#track, scores: this.#scores }, job);
+    this.#plotted = job.frames_done;
   }
 
   async #showResults() {
@@ -99,12 +119,13 @@ class VideoView {
       getJson(`${this.#job.links.self}/tracks?limit=1000`, this.#signal),
       getJson(`${this.#job.links.self}/summary`, this.#signal),
     ]);
+    this.#complete = true;
+    this.#plotted = -1; // the plot becomes that of one track
     this.#timeline.lanes.show(tracks, this.#job);
     this.#panel.show(tracks);
     showSummary(this.#summary, { job: this.#job, summary, tracks, seek: (time, track) => this.#showMoment(time, track) });
     const longest = tracks.reduce((most, track) => (track.face_count > (most?.face_count ?? 0) ? track : most), null);
     this.#mark(longest?.track ?? null);
-    await this.#beginPlot();
   }
 
   #mark(track) {

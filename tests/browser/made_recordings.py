@@ -30,10 +30,14 @@ def lay_film(
     """Give a job that is planned a video that browsers play."""
     film = numbered_film(folder / "film.mp4", frames=frames, first_tick=first_tick)
     lay_beside(installation, job, "media", film.read_bytes())
+    describe_anew(installation, job, container="mov,mp4,m4a,3gp,3g2,mj2", pixel_format="yuv420p")
+
+
+def describe_anew(installation: Installation, job: JobView, **facts: str) -> None:
+    """Have other things said of a planned job's medium."""
     info = get_job(installation.database, job.id).media_info or {}
-    playable = {"container": "mov,mp4,m4a,3gp,3g2,mj2", "pixel_format": "yuv420p"}
     with installation.database.writing() as connection:
-        connection.execute(update(media).where(media.c.job == job.job).values(info=info | playable))
+        connection.execute(update(media).where(media.c.job == job.job).values(info=info | facts))
 
 
 def lay_thumbnails(installation: Installation, job: JobView, *, tracks: int) -> None:

@@ -83,6 +83,18 @@ def test_each_view_takes_the_focus_and_names_the_tab(page: Page) -> None:
         expect(page.locator("nav [aria-current=page]")).to_have_text(link)
 
 
+def test_who_skips_the_menu_stays_in_the_view(page: Page) -> None:
+    """Symptom: the link was taken for the address of a view: "There is nothing here"."""
+    page.get_by_role("link", name="Live").click()
+    heading = page.get_by_role("heading", name="Live", exact=True)
+    expect(heading).to_be_visible()
+
+    page.get_by_role("link", name="Skip to the content").press("Enter")
+
+    expect(page.locator("main")).to_be_focused()
+    expect(heading).to_be_visible()
+
+
 def test_the_measure_shows_the_figures_of_the_card(page: Page) -> None:
     page.get_by_role("link", name="The measure").click()
 

@@ -69,6 +69,41 @@ def test_a_search_finds_jobs_that_are_not_shown_yet(page: Page, installation: In
     expect(page.get_by_text("No name has these words in it.")).to_be_visible()
 
 
+def test_older_jobs_come_though_a_first_request_for_them_failed(
+    page: Page, installation: Installation
+) -> None:
+    """Symptom: the button then asked for ever for what comes after "null"."""
+    for number in range(12):
+        queue_job(installation.database, installation.blobs, MadeUp(filename=f"{number}.mp4"))
+    show_list(page, installation)
+    expect(page.locator("#jobs li")).to_have_count(10)
+    page.route("**/v1/jobs?*cursor=*", lambda route: route.abort(), times=1)
+    older = page.get_by_role("button", name="Show older ones")
+
+    older.click()
+    expect(page.get_by_role("alert")).to_contain_text("The server doesn't answer")
+    older.click()
+
+    expect(page.locator("#jobs li")).to_have_count(12)
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_search_ends_when_a_request_fails_and_goes_on_with_the_next_letter(
+    page: Page, installation: Installation
+) -> None:
+    for number in range(12):
+        queue_job(installation.database, installation.blobs, MadeUp(filename=f"Talk {number}.mp4"))
+    show_list(page, installation)
+    expect(page.locator("#jobs li")).to_have_count(10)
+    page.route("**/v1/jobs?*cursor=*", lambda route: route.abort(), times=1)
+
+    page.get_by_label("Search by name").fill("talk")
+    expect(page.get_by_role("alert")).to_contain_text("The server doesn't answer")
+    page.get_by_label("Search by name").fill("talk 0")
+
+    expect(page.locator("#jobs .name")).to_have_text(["Talk 0.mp4"])
+
+
 def test_a_failed_job_tells_why(page: Page, installation: Installation) -> None:
     fail_job(installation.database, installation.blobs)
     show_list(page, installation)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, Response, expect
+from playwright.sync_api import Page, Response, Route, expect
 
 from tests.browser.conftest import Installation
 
@@ -25,6 +25,13 @@ SENT = """() => {
 
 def is_closing(reply: Response) -> bool:
     return reply.request.method == "DELETE" and "/v1/live/" in reply.url
+
+
+def turned(route: Route) -> None:
+    """Answer as if the picture had stood on its side."""
+    reply = route.fetch()
+    seen = reply.json()
+    route.fulfill(response=reply, json=seen | {"width": seen["height"], "height": seen["width"]})
 
 
 @pytest.fixture
@@ -81,6 +88,34 @@ def test_leaving_the_view_ends_the_session(live: Page) -> None:
         live.get_by_role("link", name="The measure").click()
 
     assert ended.value.status == 204
+
+
+def test_a_camera_that_is_taken_away_is_told_and_can_be_started_again(live: Page) -> None:
+    """Symptom: the view stood still without a word when the camera was unplugged."""
+    with live.expect_response(is_closing):
+        live.locator("video").evaluate(
+            "video => video.srcObject.getTracks()[0].dispatchEvent(new Event('ended'))"
+        )
+
+    expect(live.get_by_role("alert")).to_have_text("The camera was taken away.")
+    expect(live.get_by_role("button", name="Start the camera")).to_be_enabled()
+
+
+def test_boxes_fit_a_camera_that_is_turned(live: Page) -> None:
+    """Symptom: boxes stayed where they would be in the picture before it was turned."""
+    drawing = live.locator("#live-stage > svg")
+    expect(drawing).to_have_attribute("viewBox", "0 0 640 480")
+
+    live.route("**/frames", turned)
+
+    expect(drawing).to_have_attribute("viewBox", "0 0 480 640")
+    stage = live.locator("#live-stage").bounding_box()
+    assert stage
+    assert stage["width"] / stage["height"] == pytest.approx(480 / 640, abs=0.01)
+    faces = live.locator("#live-stage rect").count()
+    expect(live.locator("#live-stage .box-label")).to_have_count(faces)
+    assert live.locator("video").evaluate("video => !video.paused")
+    live.unroute("**/frames")
 
 
 def test_a_camera_that_is_refused_is_told_in_plain_words(

@@ -7,8 +7,13 @@ from playwright.sync_api import Page, expect
 
 from tests.api.made_jobs import MadeUp, finish_job
 from tests.browser.conftest import Installation
-from tests.browser.made_recordings import lay_beside
+from tests.browser.made_recordings import describe_anew, lay_beside, lay_thumbnails
 from tests.browser.pictures import png
+
+KEEP_PICTURE = """async (id) => {
+    const { keepPicture } = await import("/static/pictures.js");
+    keepPicture(id, new File(["no picture to a browser"], "face.tiff", { type: "image/tiff" }));
+}"""
 
 
 def show_still(page: Page, installation: Installation, *, faces: int) -> None:
@@ -77,3 +82,25 @@ def test_labels_of_crowded_faces_stay_on_the_picture_and_apart(
             apart_x = one["right"] <= two["left"] + 1 or two["right"] <= one["left"] + 1
             apart_y = one["bottom"] <= two["top"] + 1 or two["bottom"] <= one["top"] + 1
             assert apart_x or apart_y
+
+
+@pytest.mark.parametrize("sent", [True, False], ids=["sent by this tab", "sent by others"])
+def test_a_picture_that_browsers_cannot_show_appears_with_its_preview(
+    page: Page, installation: Installation, sent: bool
+) -> None:
+    """Symptom: a HEIC or TIFF never appeared to who stayed where its upload had led, as its preview came later."""
+    made = MadeUp(filename="face.tiff", frame_count=1, still=True, faces_of_frame=(2,))
+    job = finish_job(installation.database, installation.blobs, made)
+    describe_anew(installation, job, container="tiff_pipe")
+    if sent:
+        page.evaluate(KEEP_PICTURE, job.id)
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+    expect(page.locator("figcaption")).to_contain_text("This browser can't show the picture.")
+    expect(page.locator(".stage rect")).to_have_count(2)
+
+    lay_beside(installation, job, "preview.jpg", png(640, 480))
+    lay_thumbnails(installation, job, tracks=0)
+
+    expect(page.locator(".stage img")).to_be_visible()
+    expect(page.locator(".stage img")).to_have_js_property("naturalWidth", 640)
+    expect(page.locator("figcaption")).to_have_text("2 faces.")
