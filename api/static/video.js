@@ -4,7 +4,7 @@ import { getJson, isKeyNeeded, mayPass, patchJson, sourceOf } from "./api.js";
 import { Boxes } from "./boxes.js";
 import { changeBeside } from "./changes.js";
 import { controlBar } from "./controls.js";
-import { element, pause } from "./elements.js";
+import { element, pause, say } from "./elements.js";
 import { FacePanel } from "./facepanel.js";
 import { Frames } from "./frames.js";
 import { Player } from "./player.js";
@@ -26,6 +26,7 @@ class VideoView {
   #stage = element("div", { class: "stage" }, this.#video);
   #theatre = element("div", { class: "theatre" }, this.#stage); // what fills the screen; the stage keeps its shape in it
   #notice = element("p", { class: "hint", hidden: "" });
+  #trouble = element("p", { class: "hint", hidden: "" }); // with the plot
   #summary = element("div");
   #player;
   #frames;
@@ -52,7 +53,7 @@ class VideoView {
     this.#video.addEventListener("click", () => this.#player.toggle());
     this.#video.addEventListener("error", () => this.#say("This browser can't play the recording; its timeline is below."), { signal });
     this.#player.addEventListener("time", () => this.#draw(), { signal });
-    this.#timeline.node.addEventListener("trouble", (event) => this.#say(event.detail), { signal });
+    this.#timeline.node.addEventListener("trouble", (event) => say(this.#trouble, event.detail), { signal });
     this.node = this.#layout();
   }
 
@@ -68,7 +69,7 @@ class VideoView {
         element("section", { class: "card", "aria-label": "Video" }, this.#theatre, this.#notice, bar),
         this.#panel.node,
       ),
-      element("section", { class: "card", "aria-label": "Timeline" }, this.#timeline.node, keyHelp()),
+      element("section", { class: "card", "aria-label": "Timeline" }, this.#timeline.node, this.#trouble, keyHelp()),
       this.#summary,
     );
   }
@@ -138,13 +139,18 @@ class VideoView {
     if (track === null) return;
     this.#mark(track);
     this.#draw();
-    await this.#timeline.plot.choose({ track, scores: this.#scores });
+    await this.#plotOther();
   }
 
   async #choose(scores) {
     this.#scores = scores;
     this.#draw();
-    await this.#timeline.plot.choose({ track: this.#track, scores });
+    await this.#plotOther();
+  }
+
+  async #plotOther() {
+    const tell = (words) => this.#signal.aborted || say(this.#trouble, words);
+    await this.#timeline.plot.choose({ track: this.#track, scores: this.#scores }).then(() => tell(""), (problem) => tell(problem.message));
   }
 
   async #rename(track, person) {
@@ -192,8 +198,7 @@ class VideoView {
   }
 
   #say(words) {
-    this.#notice.textContent = words;
-    this.#notice.hidden = words === "";
+    say(this.#notice, words);
   }
 }
 
