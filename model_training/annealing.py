@@ -22,6 +22,7 @@ from model_training.pace import Clock, Pace, learning_rate
 from model_training.readers import VOTE_EMOTIONS
 from model_training.recipes import AnnealedRecipe, Annealing
 from model_training.runs import BEST_MODEL, HISTORY, LAST_MODEL
+from model_training.sharpness import kept, worst_nearby
 from storage.errors import InputError
 from storage.labels import EXPRESSIONS
 
@@ -163,12 +164,16 @@ class Learner:
         self, faces: tf.Tensor, truth: tf.Tensor, votes: tf.Tensor, step: tf.Tensor
     ) -> tf.Tensor:
         """Take one step and return (loss over the labels, accuracy)."""
-        with tf.GradientTape() as tape:
-            logits, vote_logits = self._with_votes(faces, training=True)
-            loss = label_loss(logits, truth, smoothing=self._schedule.label_smoothing)
-            total = loss + self._schedule.vote_weight * vote_loss(vote_logits, votes)
         weights = self._with_votes.trainable_variables
-        gradients = tape.gradient(total, [weight.value for weight in weights])
+        radius = self._schedule.sharpness_radius
+        if radius:
+            half = self._schedule.batch_size // 2  # enough to see which way is up
+            _, _, uphill = self._gradients(faces[:half], truth[:half], votes[:half])
+            statistics = self._with_votes.non_trainable_variables
+            with worst_nearby(weights, uphill, radius=radius), kept(statistics):
+                loss, logits, gradients = self._gradients(faces, truth, votes)
+        else:
+            loss, logits, gradients = self._gradients(faces, truth, votes)
         decayed = [
             gradient + self._schedule.weight_decay * weight if len(weight.shape) > 1 else gradient
             for gradient, weight in zip(gradients, weights, strict=True)
@@ -177,6 +182,17 @@ class Learner:
         self._average(step)
         right = tf.equal(tf.argmax(logits, axis=1), tf.argmax(truth, axis=1))
         return tf.stack([loss, tf.reduce_mean(tf.cast(right, tf.float32))])
+
+    def _gradients(
+        self, faces: tf.Tensor, truth: tf.Tensor, votes: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+        """Return the loss over the labels, the logits and the gradient of the whole loss by each weight."""
+        weights = [weight.value for weight in self._with_votes.trainable_variables]
+        with tf.GradientTape() as tape:
+            logits, vote_logits = self._with_votes(faces, training=True)
+            loss = label_loss(logits, truth, smoothing=self._schedule.label_smoothing)
+            total = loss + self._schedule.vote_weight * vote_loss(vote_logits, votes)
+        return loss, logits, tape.gradient(total, weights)
 
     def _average(self, step: tf.Tensor) -> None:
         """Move the averaged weights, and the statistics of normalisation, towards the learned ones.

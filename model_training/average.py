@@ -1,7 +1,7 @@
 """Average runs' weights: python -m model_training.average --runs runs/A runs/B --data TRAIN.npz --out runs/NAME
 
 Networks of one architecture that began with common weights (--start-from) lie in one basin: the mean of their
-weights is often better than each of them, and costs no more than one to run.
+weights is often better than each of them, and costs no more than one to run. A run that is named twice counts twice.
 Source: Wortsman et al. 2022, "Model soups". It is scored on the part of the data that all the runs held back, and its
 folder is that of a run of one epoch: export takes its best.keras like any other.
 """
@@ -21,7 +21,7 @@ from model_training.commands import run_command
 from model_training.contract import as_input
 from model_training.faces import FaceSet
 from model_training.heldback import held_back_part
-from model_training.runs import BEST_MODEL, HISTORY, RunMeta, read_meta, write_meta
+from model_training.runs import BEST_MODEL, HISTORY, LAST_MODEL, RunMeta, read_meta, write_meta
 from storage.errors import InputError
 from storage.labels import EXPRESSIONS
 
@@ -36,6 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
         "--data", type=Path, required=True, help="the runs' --validation, or --data"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the averaged network")
+    parser.add_argument(
+        "--last", action="store_true", help="take each run's last epoch, not that of the least loss"
+    )
     options = parser.parse_args(arguments)
     return run_command(lambda: average_command(options))
 
@@ -44,7 +47,8 @@ def average_command(options: argparse.Namespace) -> None:
     """Write the averaged network and what is known of it; print its score."""
     metas = [read_meta(folder) for folder in options.runs]
     check_same_parts(options.runs, metas)
-    averaged = average([folder / BEST_MODEL for folder in options.runs])
+    name = LAST_MODEL if options.last else BEST_MODEL
+    averaged = average([folder / name for folder in options.runs])
     faces = held_back_part(options.data, as_metadata(metas[-1]))
     options.out.mkdir(parents=True, exist_ok=True)
     averaged.save(options.out / BEST_MODEL)

@@ -24,6 +24,10 @@ class Draw:
         """Return (n,) float32 of a gamma distribution of this shape and scale 1."""
         return tf.random.stateless_gamma([self._n], self._next(), alpha=shape)
 
+    def normal(self, deviation: float) -> tf.Tensor:
+        """Return (n,) float32 of a normal distribution of mean 0 and this standard deviation."""
+        return tf.random.stateless_normal([self._n], self._next(), stddev=deviation)
+
     def grain(self, size: int) -> tf.Tensor:
         """Return (n, size, size, 1) float32 of a normal distribution of mean 0 and variance 1."""
         return tf.random.stateless_normal([self._n, size, size, 1], self._next())

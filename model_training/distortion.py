@@ -98,8 +98,9 @@ def _move(faces: tf.Tensor, ranges: Distortion, draw: Draw) -> tf.Tensor:
     turn = math.radians(ranges.rotation_degrees)
     angle = draw.between(-turn, turn)
     mirror = tf.where(draw.chance(ranges.flip), -1.0, 1.0)
-    wide = mirror / draw.between(1 - ranges.scale, 1 + ranges.scale)
-    high = 1 / draw.between(1 - ranges.scale, 1 + ranges.scale)
+    size = tf.exp(draw.normal(ranges.size))
+    wide = mirror / (size * draw.between(1 - ranges.scale, 1 + ranges.scale))
+    high = 1 / (size * draw.between(1 - ranges.scale, 1 + ranges.scale))
     far = ranges.shift * FACE_SIZE
     # Rows of the matrix that says where in the picture each pixel of the result is read.
     a0, a1 = wide * tf.cos(angle), -wide * tf.sin(angle)

@@ -67,6 +67,8 @@ class Distortion:
     """Turned by up to this much either way."""
     scale: float = 0.2
     """Height and width, each on its own, by 1 minus to 1 plus this."""
+    size: float = 0.0
+    """Both together, by a factor whose natural logarithm has this standard deviation: detectors frame faces differently."""
     shift: float = 0.12
     """Moved by up to this share of the picture, in both directions."""
     brightness: float = 0.2
@@ -112,6 +114,8 @@ class Annealing:
     """Nesterov's."""
     weight_decay: float = 5e-4
     """Of the kernels; not of biases, nor of normalisation."""
+    sharpness_radius: float = 0.0
+    """How far from the weights the gradient is taken (model_training.sharpness); above 0 a step costs half as much again."""
     label_smoothing: float = 0.1
     """Share of the truth spread over all classes."""
     vote_weight: float = 1.0
@@ -183,6 +187,7 @@ RECIPES: dict[str, Recipe | AnnealedRecipe | TransferRecipe] = {
         build=lambda: build_compact_network(CompactNetwork()),
         augmentation=Distortion(
             scale=0.15,
+            size=0.1,
             shift=0.1,
             compression=0.03,
             low_resolution=0.04,
@@ -192,7 +197,7 @@ RECIPES: dict[str, Recipe | AnnealedRecipe | TransferRecipe] = {
             erase=0.4,
             erase_pixels=16,
         ),
-        schedule=Annealing(learning_rate=0.03),
+        schedule=Annealing(learning_rate=0.03, sharpness_radius=0.05),
     ),
     "transfer": TransferRecipe(
         name="transfer",

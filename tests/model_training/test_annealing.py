@@ -258,6 +258,21 @@ def test_kernels_decay_and_nothing_else_does():
     assert np.asarray(bias) == pytest.approx(np.ones(8))
 
 
+def test_a_step_may_look_at_the_loss_elsewhere_and_gathers_statistics_where_the_weights_are():
+    def after_a_step(radius: float) -> tuple[npt.NDArray, npt.NDArray]:
+        keras.utils.set_random_seed(1)
+        learner = Learner(replace(TINY, schedule=replace(TINY.schedule, sharpness_radius=radius)))
+        learner.step(*_one_batch(), rate=0.1)
+        kernel = learner.variables()[0]
+        mean = next(v for v in learner.variables() if v.path.endswith("moving_mean"))
+        return np.asarray(kernel), np.asarray(mean)
+
+    (near, near_mean), (far, far_mean) = map(after_a_step, (0.01, 3.0))
+
+    assert not np.allclose(near, far, atol=1e-4)
+    assert np.array_equal(near_mean, far_mean)
+
+
 def _one_batch() -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     return next(
         iter(distorted_batches(_voted_faces(), TINY.augmentation, batch_size=16, seed=1, epoch=0))

@@ -27,9 +27,11 @@ def other_run(compact_run: Path, tmp_path: Path) -> Path:
     return tmp_path / "other"
 
 
-def _average(runs: list[Path], out: Path) -> int:
+def _average(runs: list[Path], out: Path, *options: str) -> int:
     data = runs[0].parent / "faces.npz"
-    return average.main(["--runs", *map(str, runs), "--data", str(data), "--out", str(out)])
+    return average.main(
+        ["--runs", *map(str, runs), "--data", str(data), "--out", str(out), *options]
+    )
 
 
 def test_every_weight_is_the_mean_of_the_runs(compact_run: Path, other_run: Path, tmp_path: Path):
@@ -41,6 +43,21 @@ def test_every_weight_is_the_mean_of_the_runs(compact_run: Path, other_run: Path
     )
     for mean, array in zip(found, first, strict=True):
         assert mean == pytest.approx(array + 0.25, abs=1e-6)
+
+
+def test_last_epochs_are_averaged_where_they_are_asked_for_and_a_run_may_count_twice(
+    compact_run: Path, other_run: Path, tmp_path: Path
+):
+    shutil.copy(other_run / "best.keras", other_run / "last.keras")
+    runs = [compact_run, other_run, other_run]
+
+    assert _average(runs, tmp_path / "mean", "--last") == 0
+
+    found = keras.saving.load_model(tmp_path / "mean" / "best.keras").get_weights()
+    first = keras.saving.load_model(compact_run / "last.keras").get_weights()
+    shift = keras.saving.load_model(other_run / "last.keras").get_weights()
+    for mean, one, other in zip(found, first, shift, strict=True):
+        assert mean == pytest.approx((one + 2 * other) / 3, abs=1e-6)
 
 
 def test_a_run_averaged_with_itself_scores_as_it_did(compact_run: Path, tmp_path: Path):

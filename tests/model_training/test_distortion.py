@@ -18,7 +18,7 @@ from model_training.recipes import Distortion
 from tests.model_training.fake_faces import draw_faces
 
 STILL = Distortion(
-    flip=0, rotation_degrees=0, scale=0, shift=0, brightness=0, contrast=0, compression=0,
+    flip=0, rotation_degrees=0, scale=0, size=0, shift=0, brightness=0, contrast=0, compression=0,
     low_resolution=0, blur=0, dim=0, grain=0, erase=0, mixup=0,
 )  # fmt: skip
 """Changes nothing; tests vary one range of it."""
@@ -103,6 +103,14 @@ def test_height_and_width_are_scaled_each_on_its_own():
     assert places.min() >= 0.77
     assert places.max() <= 1.23
     assert abs(np.corrcoef(places[:, 0], places[:, 1])).min() < 0.3
+
+
+def test_size_changes_height_and_width_together_by_a_normal_factor():
+    places = (_places(_distort(_dot(400, 32, 32), size=0.1)) - 23.5) / 8.5
+
+    assert np.corrcoef(places[:, 0], places[:, 1])[0, 1] > 0.95
+    assert np.log(places).mean() == pytest.approx(0, abs=0.03)
+    assert np.log(places).std() == pytest.approx(0.1, abs=0.02)
 
 
 def test_brightness_is_added_and_stays_within_the_range_of_a_picture():
