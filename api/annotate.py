@@ -30,6 +30,7 @@ from api.outputs import ITEMS_NAME, STATE_FOLDER, Input, find_inputs
 from storage import failures, jobs, timelines
 from storage.blobs import Blobs, file_location, sha256_of
 from storage.database import Database, migrate, sqlite_url
+from storage.decisions import cancel_job, retry_job
 from storage.errors import Conflict, InputError, OutputFailed, PathNotFound
 from storage.exports import csv_lines
 from storage.jobs import JobView, StoredMedium
@@ -83,6 +84,7 @@ def annotate(
         try:
             migrate(database)
             failures.free_all_leases(database)
+            _pause_others(database, inputs, options)
             with _workers(database, Blobs(state / "blobs"), settings) as check_workers:
                 session = _Session(inputs, folder, options, scores, database, settings)
                 items = session.run(show, check_workers)
@@ -103,6 +105,14 @@ def _make_state_folder(folder: Path) -> Path:
             f"the output folder {folder} can't be written to: {error.strerror}"
         ) from error
     return state
+
+
+def _pause_others(database: Database, inputs: list[Input], options: JobOptions) -> None:
+    """Stop what an earlier call left behind and this one has no use for; a call that names it again goes on with it."""
+    asked = {file_location(given.path) for given in inputs if given.path.is_file()}
+    for left in jobs.live_jobs(database):
+        if left.location not in asked or left.options != options:
+            cancel_job(database, left.id)
 
 
 @contextmanager
@@ -226,6 +236,8 @@ class _Session:
         if known is not None and known.id in self._open.values():
             return known.id  # the same file was given twice
         if known is not None and self._still_good(known, medium):
+            if known.state is JobState.CANCELLED:
+                retry_job(self._database, known.id)
             return known.id
         if known is not None:
             remove_job(self._database, Blobs(self._folder / STATE_FOLDER / "blobs"), known.id)

@@ -1,7 +1,7 @@
 """Training recipes as data: `--recipe NAME` is an entry of RECIPES, a new recipe a new entry."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import keras
 
@@ -175,6 +175,19 @@ class TransferRecipe:
     """Of the second stage."""
 
 
+MILD = Distortion(
+    scale=0.15,
+    shift=0.1,
+    compression=0.03,
+    low_resolution=0.04,
+    blur=0.03,
+    dim=0.04,
+    grain=0.03,
+    erase=0.4,
+    erase_pixels=16,
+)
+"""For last epochs: faces as they mostly are."""
+
 RECIPES: dict[str, Recipe | AnnealedRecipe | TransferRecipe] = {
     "seed": Recipe(name="seed", build=lambda: build_seed_network(SeedNetwork())),
     "compact": AnnealedRecipe(
@@ -185,18 +198,15 @@ RECIPES: dict[str, Recipe | AnnealedRecipe | TransferRecipe] = {
     "polish": AnnealedRecipe(
         name="polish",
         build=lambda: build_compact_network(CompactNetwork()),
-        augmentation=Distortion(
-            scale=0.15,
-            size=0.1,
-            shift=0.1,
-            compression=0.03,
-            low_resolution=0.04,
-            blur=0.03,
-            dim=0.04,
-            grain=0.03,
-            erase=0.4,
-            erase_pixels=16,
-        ),
+        augmentation=MILD,
+        schedule=Annealing(learning_rate=0.03),
+    ),
+    # For other framings and flatter minima: on the part held back 49 epochs at 0.05 read fewer faces rightly than polish's last
+    # run (0.7076, 0.7125), with a better likelihood (0.840, 0.849); the mean of both has 0.7160.
+    "flat": AnnealedRecipe(
+        name="flat",
+        build=lambda: build_compact_network(CompactNetwork()),
+        augmentation=replace(MILD, size=0.1),
         schedule=Annealing(learning_rate=0.03, sharpness_radius=0.05),
     ),
     "transfer": TransferRecipe(

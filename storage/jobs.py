@@ -110,6 +110,13 @@ def list_jobs(database: Database, *, before: int | None = None, limit: int = 50)
         return [_view(row) for row in connection.execute(query)]
 
 
+def live_jobs(database: Database) -> list[JobView]:
+    """List the jobs that are waiting or worked at, oldest first."""
+    query = _views().where(jobs.c.state.in_(LIVE_STATES)).order_by(jobs.c.job)
+    with database.reading() as connection:
+        return [_view(row) for row in connection.execute(query)]
+
+
 def find_job(database: Database, location: str) -> JobView | None:
     """Return the newest job on the medium at that location, if there is one."""
     query = _views().where(media.c.location == location).order_by(jobs.c.job.desc()).limit(1)

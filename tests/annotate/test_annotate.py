@@ -15,7 +15,7 @@ from api.annotate import Progress, _medium, _Session, annotate
 from api.items import Item
 from api.outputs import find_inputs
 from storage import jobs
-from storage.database import Database, migrate
+from storage.database import Database, migrate, sqlite_url
 from storage.errors import (
     Conflict,
     CorruptMedia,
@@ -521,3 +521,25 @@ def test_any_character_may_stand_in_the_name_of_the_output_folder(
 
     assert [item.state for item in items] == ["done"]
     assert {path.name for path in tmp_path.iterdir()} == {out.name}
+
+
+def test_what_an_earlier_call_left_behind_waits_until_it_is_asked_for_again(
+    clip: Path, tmp_path: Path, out: Path
+) -> None:
+    """Symptom: one picture took hours, because a folder of films that had been stopped was worked off first."""
+    left = write_video(tmp_path / "left.mp4", moving_pictures(5), Recipe())
+    (out / ".affectline").mkdir(parents=True)
+    database = Database(sqlite_url(out / ".affectline" / "affectline.sqlite"))
+    migrate(database)
+    create_job(database, new_job_id(), medium=_medium(left), options=JobOptions())
+
+    run(clip, out=out)
+
+    assert [job.state for job in jobs.list_jobs(database)] == [JobState.DONE, JobState.CANCELLED]
+    assert not (out / "left.csv").exists()
+
+    items = run(left, out=out, options=JobOptions())
+
+    assert [(item.state, item.frames) for item in items] == [("done", 5)]
+    assert [job.state for job in jobs.list_jobs(database)] == [JobState.DONE, JobState.DONE]
+    database.close()

@@ -65,7 +65,7 @@ def test_validation_may_be_the_other_split_of_the_same_folders(tmp_path: Path):
     [
         (
             ["--recipe", "deep"],
-            "--recipe: expected one of seed, compact, polish, transfer, got 'deep'",
+            "--recipe: expected one of seed, compact, polish, flat, transfer, got 'deep'",
         ),
         (["--epochs", "0"], "--epochs: expected 1 or more, got 0"),
         (["--batch-size", "-3"], "--batch-size: expected 1 or more, got -3"),

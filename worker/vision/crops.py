@@ -19,8 +19,9 @@ class ShapeError(ValueError):
 class CropSpec:
     """How a detector's box becomes the classifier's square.
 
-    The square stands about the box's centre; its side is `scale` x the box's height. Calibrated by running each detector
-    over 600 FER-2013 training pictures (Goodfellow et al. 2013), whose frame is the one the classifier learned.
+    The square stands about the box's centre; its side is `scale` x the box's height. Calibrated by running each detector over
+    the 2,845 FER-2013 pictures (Goodfellow et al. 2013) that training held back, at 48 to 200 pixels: the likelihood of their
+    labels is highest with it, or as high as anywhere.
     """
 
     scale: float
