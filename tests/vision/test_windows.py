@@ -64,6 +64,15 @@ def test_where_frames_come_slowly_a_face_that_stays_for_two_is_found() -> None:
     assert as_lists(located(slow, KnowingDetector(scene), length=5)) == scene
 
 
+def test_even_frames_that_come_a_little_late_cost_no_detection() -> None:
+    """Twelve frames a second in whole milliseconds: six of them may take 501."""
+    detector = KnowingDetector([[(10, 20, 30, 46)]] * 7)
+
+    list(located(frames_of([100] * 7, frame_us=83_500), detector, length=6))
+
+    assert detector.detected == [0, 6]
+
+
 def test_second_face_that_enters_beside_the_first_is_found_to_the_frame() -> None:
     scene: Scene = [[moving_face(0.5, at=i)] for i in range(33)]
     for faces in scene[11:]:

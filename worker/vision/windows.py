@@ -19,6 +19,8 @@ from worker.vision.matching import matched, overlaps
 
 MAX_WINDOW_US = 500_000
 """Heads turn within half a second: with fewer frames per second, windows have fewer frames."""
+JITTER_US = 20_000
+"""By so much even frames may be late: Matroska rounds to milliseconds, cameras are less exact."""
 MAX_WINDOW_PIXELS = 100_000_000
 """Of all frames of a window, which are kept until its faces are known: 48 frames of 1080p, 12 of 4K."""
 CLOSE = 0.75
@@ -114,7 +116,8 @@ class _Window:
         """Whether anybody may come and go between two frames: the length of windows follows the mean rate, which pauses and
         slower parts fall short of.
         """
-        return self._frames[end].time_us - self._frames[start].time_us > MAX_WINDOW_US
+        lasted_us = self._frames[end].time_us - self._frames[start].time_us
+        return lasted_us > MAX_WINDOW_US + JITTER_US
 
     def _others_may_come(self, start: int, end: int) -> bool:
         """Whether a search about the known faces is not enough where they change."""
