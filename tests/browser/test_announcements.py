@@ -66,4 +66,8 @@ def test_a_refused_file_is_told_once_while_another_one_is_sent(page: Page, watch
     page.wait_for_function("() => document.querySelectorAll('#uploads progress')[1].value > 40")
 
     assert page.evaluate("window.told") == 0
+    page.locator("#uploads li").nth(1).get_by_role(
+        "button"
+    ).click()  # or it would arrive in another test
+    expect(page.locator("#uploads li")).to_have_count(1)
     watch.refused.clear()

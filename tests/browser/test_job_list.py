@@ -15,7 +15,7 @@ from tests.api.made_jobs import (
     queue_job,
     see_segment,
 )
-from tests.browser.conftest import Installation
+from tests.browser.conftest import Installation, Watch
 from tests.browser.made_recordings import finish_video, lay_thumbnails
 
 
@@ -114,7 +114,9 @@ def test_a_failed_job_tells_why(page: Page, installation: Installation) -> None:
     expect(page.locator(".job-head")).to_contain_text("not one picture of 3 could be decoded")
 
 
-def test_deleting_asks_first_and_works_by_keyboard(page: Page, installation: Installation) -> None:
+def test_deleting_asks_first_and_works_by_keyboard(
+    page: Page, installation: Installation, watch: Watch
+) -> None:
     job = finish_job(installation.database, installation.blobs)
     lay_thumbnails(installation, job, tracks=0)
     show_list(page, installation)
@@ -139,6 +141,8 @@ def test_deleting_asks_first_and_works_by_keyboard(page: Page, installation: Ins
     expect(page.get_by_role("heading", level=1)).to_be_focused()
     assert list_jobs(installation.database) == []
     assert list(installation.blobs.folder.iterdir()) == []
+    assert set(watch.refused) <= {f"404 /v1/jobs/{job.id}"}  # a look that was under way
+    watch.refused.clear()
 
 
 def test_a_job_that_is_worked_on_can_be_cancelled(page: Page, installation: Installation) -> None:

@@ -90,7 +90,7 @@ def test_a_streamed_timeline_crosses_its_pages(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = finish_job(database, 10)
-    monkeypatch.setattr(timelines.read_frames, "__kwdefaults__", {"after_frame": -1, "limit": 3})
+    monkeypatch.setattr(timelines.iterate_pages, "__kwdefaults__", {"limit": 3})
 
     streamed = list(timelines.iterate_frames(database, job))
 
