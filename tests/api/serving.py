@@ -20,6 +20,8 @@ from tests.waiting import wait_until
 from worker.tether import tethered
 
 ROOT = Path(__file__).parent.parent.parent
+CONNECTIONS = Path("/proc/net/tcp")
+WITH_A_CLIENT = {"01", "08"}  # established; closed by the client but not by the server yet
 
 
 def free_port() -> int:
@@ -55,6 +57,14 @@ def serving(settings: Settings, *, patience_s: float = uploads.PATIENCE_S) -> It
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+def is_idle(address: str) -> bool:
+    """Tell whether no client has a connection to that server, so that no request is under way."""
+    port = int(address.rpartition(":")[2])
+    rows = [row.split() for row in CONNECTIONS.read_text().splitlines()[1:]]
+    served = (row[3] for row in rows if int(row[1].rpartition(":")[2], 16) == port)
+    return not any(state in WITH_A_CLIENT for state in served)
 
 
 def _answers(address: str) -> bool:

@@ -13,9 +13,10 @@ from storage.blobs import Blobs
 from storage.database import Database, migrate
 from storage.jobs import list_jobs
 from storage.settings import Settings
-from tests.api.serving import serving
+from tests.api.serving import is_idle, serving
 from tests.browser.pictures import camera_film
 from tests.end_to_end.running import RunningSystem, running_system
+from tests.waiting import wait_until
 from worker.removal import remove_job
 
 EXECUTABLE = "/usr/bin/chromium"  # Debian's package
@@ -120,6 +121,8 @@ def shared_installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[In
 @pytest.fixture
 def installation(shared_installation: Installation) -> Installation:
     """A running installation without any job, with a sample clip."""
+    # an upload that the former test broke off may have arrived whole all the same
+    wait_until(lambda: is_idle(shared_installation.address), "no request is under way")
     for job in list_jobs(shared_installation.database):
         remove_job(shared_installation.database, shared_installation.blobs, job.id)
     assert shared_installation.settings.sample_clip is not None
