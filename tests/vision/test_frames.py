@@ -8,13 +8,14 @@ import av
 import numpy as np
 import pytest
 from av.video.reformatter import VideoReformatter
+from PIL import Image
 
 from tests.vision.conftest import descriptor, no_progress, planned
 from tests.vision.made_media import Recipe, moving_pictures, write_video
 from worker.vision.crops import expand_range
 from worker.vision.decode import decode_segment
 from worker.vision.frames import Frame, reduced_size
-from worker.vision.orientation import MIRRORED_EXIF, Orientation
+from worker.vision.orientation import Orientation
 
 FULL, LIMITED, UNSTATED = 2, 1, 0
 BT601, BT709, BT2020 = 5, 1, 9
@@ -192,20 +193,31 @@ def exif_photograph(folder: Path, orientation: int, *, order: str) -> Path:
     return file
 
 
+CORNERS = {
+    1: "left top",
+    2: "right top",
+    3: "right bottom",
+    4: "left bottom",
+    5: "left top",
+    6: "right top",
+    7: "right bottom",
+    8: "left bottom",
+}
+"""Where a corner that is stored as left top is seen, by EXIF orientation."""
+
+
+def oriented_picture(file: Path, orientation: int) -> Path:
+    """The same picture as Pillow writes it: its EXIF, or for AVIF its item properties, state the orientation."""
+    picture = np.full((64, 96, 3), 40, np.uint8)
+    picture[:24, :32] = 250
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(picture).save(file, exif=exif)
+    return file
+
+
 @pytest.mark.parametrize("order", ["<", ">"], ids=["little_endian", "big_endian"])
-@pytest.mark.parametrize(
-    ("orientation", "corner"),
-    [
-        (1, "left top"),
-        (2, "right top"),
-        (3, "right bottom"),
-        (4, "left bottom"),
-        (5, "left top"),
-        (6, "right top"),
-        (7, "right bottom"),
-        (8, "left bottom"),
-    ],
-)
+@pytest.mark.parametrize(("orientation", "corner"), CORNERS.items())
 def test_photograph_stands_as_its_exif_says(
     orientation: int, corner: str, order: str, tmp_path: Path
 ) -> None:
@@ -216,6 +228,22 @@ def test_photograph_stands_as_its_exif_says(
         frame = next(decode_segment(fd, plan.media, plan.segments[0], progress=no_progress))
 
     assert white_corner(frame.luma) == corner
+    assert (plan.media.width > plan.media.height) == (orientation < 5)
+
+
+@pytest.mark.parametrize("ending", ["png", "webp", "tif", "avif"])
+@pytest.mark.parametrize(("orientation", "corner"), CORNERS.items())
+def test_pictures_of_every_format_stand_as_their_orientation_says(
+    orientation: int, corner: str, ending: str, tmp_path: Path
+) -> None:
+    file = oriented_picture(tmp_path / f"picture.{ending}", orientation)
+    plan = planned(file)
+
+    with descriptor(file) as fd:
+        frame = next(decode_segment(fd, plan.media, plan.segments[0], progress=no_progress))
+
+    assert white_corner(frame.luma) == corner
+    assert white_corner(frame.rgb(640)[:, :, 1]) == corner
     assert (plan.media.width > plan.media.height) == (orientation < 5)
 
 
@@ -231,16 +259,14 @@ def test_picture_with_exif_and_colour_profile_does_not_crash(
             assert frame.luma.shape == (1036, 1524)
 
 
-def test_every_mirrored_orientation_differs_from_the_others() -> None:
+def test_every_orientation_differs_from_the_others() -> None:
     numbers = np.arange(6, dtype=np.uint8).reshape(2, 3)
-    turns = [Orientation(r) for r in (0, 90, 180, 270)] + list(MIRRORED_EXIF.values())
+    turns = [
+        Orientation(angle, mirrored) for angle in (0, 90, 180, 270) for mirrored in (False, True)
+    ]
+    seen = [turn.upright(numbers) for turn in turns]
 
-    assert (
-        len(
-            {turn.upright(numbers).tobytes() + bytes(turn.upright(numbers).shape) for turn in turns}
-        )
-        == 8
-    )
+    assert len({picture.tobytes() + bytes(picture.shape) for picture in seen}) == 8
 
 
 def test_gif_frames_have_brightness(tmp_path: Path) -> None:
