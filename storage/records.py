@@ -149,6 +149,7 @@ class MediaInfo:
     damaged_packets: int = (
         0  #: left out because they can't be decoded; an unreadable end counts as one
     )
+    mirrored: bool = False  #: left and right of the decoded picture are swapped before it is turned
 
     @property
     def time_base(self) -> Fraction:

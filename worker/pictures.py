@@ -37,6 +37,8 @@ def preview_name(media: MediaInfo) -> str | None:
 def _browsers_show_still(media: MediaInfo) -> bool:
     if media.container == _ISO:  # AVIF; the other pictures in it are HEIC
         return media.codec in _OPEN_CODECS
+    if media.container == "webp_pipe" and (media.rotation or media.mirrored):
+        return False  # Chromium passes over the EXIF of this one format
     return media.container in _STILL_CONTAINERS
 
 

@@ -145,6 +145,7 @@ class MediaReply(BaseModel):
     width: int = Field(description="Of the upright picture, in pixels.")
     height: int
     rotation: int = Field(description="Degrees counter-clockwise that bring it upright.")
+    mirrored: bool = Field(description="Its left and right are swapped before it is turned.")
     frame_count: int = Field(description="Frames of the stream, looked at or not.")
     duration_s: float = Field(description="The time of the last frame.")
     start_offset_s: float = Field(
@@ -165,6 +166,7 @@ class MediaReply(BaseModel):
             width=media.width,
             height=media.height,
             rotation=media.rotation,
+            mirrored=media.mirrored,
             frame_count=media.frame_count,
             duration_s=media.duration_us / MICROSECONDS,
             start_offset_s=media.start_offset_us / MICROSECONDS,

@@ -102,6 +102,7 @@ def test_a_running_job_tells_how_far_it_is(
         "width": 320,
         "height": 240,
         "rotation": 0,
+        "mirrored": False,
         "frame_count": 12,
         "duration_s": 0.44,
         "start_offset_s": 1.0,

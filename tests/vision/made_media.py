@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 Picture = npt.NDArray[np.uint8]
 
@@ -102,3 +103,13 @@ def decoded_times(file: Path) -> list[Fraction]:
         stream = container.streams.video[0]
         assert stream.time_base is not None
         return [(frame.pts or 0) * stream.time_base for frame in container.decode(stream)]
+
+
+def oriented_picture(file: Path, orientation: int) -> Path:
+    """A picture whose left upper corner is stored white; its EXIF, or item properties (AVIF), state an orientation."""
+    picture = np.full((64, 96, 3), 40, np.uint8)
+    picture[:24, :32] = 250
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(picture).save(file, exif=exif)
+    return file

@@ -8,10 +8,9 @@ import av
 import numpy as np
 import pytest
 from av.video.reformatter import VideoReformatter
-from PIL import Image
 
 from tests.vision.conftest import descriptor, no_progress, planned
-from tests.vision.made_media import Recipe, moving_pictures, write_video
+from tests.vision.made_media import Recipe, moving_pictures, oriented_picture, write_video
 from worker.vision.crops import expand_range
 from worker.vision.decode import decode_segment
 from worker.vision.frames import Frame, reduced_size
@@ -206,16 +205,6 @@ CORNERS = {
 """Where a corner that is stored as left top is seen, by EXIF orientation."""
 
 
-def oriented_picture(file: Path, orientation: int) -> Path:
-    """The same picture as Pillow writes it: its EXIF, or for AVIF its item properties, state the orientation."""
-    picture = np.full((64, 96, 3), 40, np.uint8)
-    picture[:24, :32] = 250
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    Image.fromarray(picture).save(file, exif=exif)
-    return file
-
-
 @pytest.mark.parametrize("order", ["<", ">"], ids=["little_endian", "big_endian"])
 @pytest.mark.parametrize(("orientation", "corner"), CORNERS.items())
 def test_photograph_stands_as_its_exif_says(
@@ -245,6 +234,7 @@ def test_pictures_of_every_format_stand_as_their_orientation_says(
     assert white_corner(frame.luma) == corner
     assert white_corner(frame.rgb(640)[:, :, 1]) == corner
     assert (plan.media.width > plan.media.height) == (orientation < 5)
+    assert plan.media.mirrored == (orientation in (2, 4, 5, 7))
 
 
 def test_picture_with_exif_and_colour_profile_does_not_crash(

@@ -10,7 +10,13 @@ import pytest
 
 from storage.records import MediaInfo
 from tests.vision.conftest import descriptor, no_progress, planned, planned_pts
-from tests.vision.made_media import Recipe, decoded_times, moving_pictures, write_video
+from tests.vision.made_media import (
+    Recipe,
+    decoded_times,
+    moving_pictures,
+    oriented_picture,
+    write_video,
+)
 from worker.vision.preview import MAX_HEIGHT, write_still_preview, write_video_preview
 
 
@@ -133,6 +139,20 @@ def test_its_sound_is_kept_in_step(tmp_path: Path) -> None:
     heard_s = first_s + int(np.argmax(loudness > 0.1)) / frames[0].rate
     assert heard_s == pytest.approx(1.0, abs=0.03)
     assert first_s + len(loudness) / frames[0].rate == pytest.approx(2.0, abs=0.1)
+
+
+def test_a_turned_and_mirrored_still_becomes_an_upright_jpeg(tmp_path: Path) -> None:
+    file = oriented_picture(tmp_path / "picture.webp", 5)
+    preview = tmp_path / "preview.jpg"
+
+    with descriptor(file) as medium, preview.open("xb") as output:
+        write_still_preview(medium, output.fileno(), planned(file).media, progress=no_progress)
+
+    with av.open(str(preview)) as ours:
+        picture = next(ours.decode(video=0)).to_ndarray(format="gray")
+    assert picture.shape == (96, 64)
+    assert picture[16, 12] > 200
+    assert max(picture[16, 48], picture[72, 12], picture[72, 48]) < 60
 
 
 def test_a_still_becomes_a_jpeg(tmp_path: Path, shared: Callable[[str], Path]) -> None:

@@ -33,6 +33,7 @@ def still(container: str, codec: str) -> MediaInfo:
         still("jpeg_pipe", "mjpeg"),
         still("png_pipe", "png"),
         still("webp_pipe", "webp"),
+        replace(still("png_pipe", "png"), rotation=90, mirrored=True),
         still("gif", "gif"),
         still(MP4, "libdav1d"),
     ],
@@ -62,6 +63,14 @@ def test_other_video_becomes_mp4(media: MediaInfo) -> None:
     assert preview_name(media) == VIDEO_PREVIEW
 
 
-@pytest.mark.parametrize("media", [still(MP4, "hevc"), still("tiff_pipe", "tiff")])
+@pytest.mark.parametrize(
+    "media",
+    [
+        still(MP4, "hevc"),
+        still("tiff_pipe", "tiff"),
+        replace(still("webp_pipe", "webp"), rotation=90),
+        replace(still("webp_pipe", "webp"), mirrored=True),
+    ],
+)
 def test_other_stills_become_jpeg(media: MediaInfo) -> None:
     assert preview_name(media) == STILL_PREVIEW

@@ -110,6 +110,7 @@ def _described(medium: Medium, first: VideoFrame) -> MediaInfo:
         times_estimated=False,
         full_decode=False,
         pixel_format=first.format.name,
+        mirrored=orientation.mirrored,
     )
 
 
