@@ -27,12 +27,20 @@ export function endedEarly(job) {
   return job.state === "failed" || job.state === "cancelled";
 }
 
-const PICTURES_MS = 180_000; // a job that is done so long without thumbnails gets none
+const PICTURES_MS = 180_000;
+const PREVIEW_RATE = 0.5; // seconds of a recording that become a preview in a second; most machines are four times as fast
 
 /** Whether thumbnails or a preview of a job that is done may still come. */
 export function awaitsPictures(job) {
   const incomplete = job.links.thumbnail === null || job.playable === null;
-  return job.state === "done" && incomplete && Date.now() - Date.parse(job.finished_at) < PICTURES_MS;
+  const patienceMs = PICTURES_MS + (1000 * (job.media?.duration_s ?? 0)) / PREVIEW_RATE;
+  return job.state === "done" && incomplete && Date.now() - Date.parse(job.finished_at) < patienceMs;
+}
+
+/** What becomes of a recording that browsers can't play. */
+export function previewWords(job) {
+  if (isUnfinished(job)) return "A preview is made when the analysis is done.";
+  return awaitsPictures(job) ? "A preview is being made." : "There is no preview of it.";
 }
 
 export function stageWords(stage) {

@@ -8,6 +8,7 @@ import { element, pause, say } from "./elements.js";
 import { FacePanel } from "./facepanel.js";
 import { Frames } from "./frames.js";
 import { Player } from "./player.js";
+import { previewWords } from "./states.js";
 import { showSummary } from "./summary.js";
 import { Timeline } from "./timeline.js";
 
@@ -89,7 +90,7 @@ class VideoView {
   /** Nothing waits for this: where a key is needed the whole recording has to be fetched before it can be played. */
   async #showMedium() {
     const { playable } = this.#job;
-    if (playable === null) this.#say("This format can't be played by browsers. A preview is made when the analysis is done.");
+    if (playable === null) this.#say(`This format can't be played by browsers. ${previewWords(this.#job)}`);
     if (playable === null || playable.url === this.#source) return;
     this.#source = playable.url;
     this.#say(isKeyNeeded() ? "Fetching the recording…" : "");

@@ -33,7 +33,7 @@ def lay_film(
     describe_anew(installation, job, container="mov,mp4,m4a,3gp,3g2,mj2", pixel_format="yuv420p")
 
 
-def describe_anew(installation: Installation, job: JobView, **facts: str) -> None:
+def describe_anew(installation: Installation, job: JobView, **facts: str | int) -> None:
     """Have other things said of a planned job's medium."""
     info = get_job(installation.database, job.id).media_info or {}
     with installation.database.writing() as connection:
