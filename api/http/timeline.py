@@ -10,15 +10,9 @@ from api.http.access import OPENAPI_SECURITY, require_key
 from api.http.jobs import find_job_of
 from api.http.problems import problem_responses
 from api.http.replies import disposition, json_reply
-from api.http.schemas import (
-    MICROSECONDS,
-    FrameReply,
-    JobPath,
-    TimelineCsvQuery,
-    TimelineQuery,
-    TimelineReply,
-)
+from api.http.schemas import MICROSECONDS, JobPath
 from api.http.services import services
+from api.http.timeline_schemas import FrameReply, TimelineCsvQuery, TimelineQuery, TimelineReply
 from storage.database import Database
 from storage.errors import JobNotDone
 from storage.exports import csv_lines
