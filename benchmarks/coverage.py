@@ -2,8 +2,9 @@
 
     PYTHONPATH=. .venv/bin/python benchmarks/coverage.py --data FER2013.npz [--faces 600] [--moving 1200]
 
-Labelled faces of 48 by 48 pixels are enlarged or reduced and pasted into pictures of 640 by 480, six in each; both detectors
-look for them. Then faces of 96 to 160 pixels drift through a compressed video that the engine reads with its default options.
+Labelled faces of 48 by 48 pixels are enlarged or reduced and pasted into pictures of 640 by 480, six in each; every detector
+that is set up looks for them. Then faces of 96 to 160 pixels drift through a compressed video that the engine reads with its
+default options.
 FER-2013's faces are cut off at brow and chin, which no detector is used to: in pictures of people more are found. Prints JSON.
 """
 

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from model_training import metrics
 from model_training.calibration import apply_temperature, fit_temperature
-from model_training.commands import run_command
+from model_training.commands import check_output, run_command
 from model_training.contract import as_input
 from model_training.faces import FaceSet
 from model_training.heldback import held_back_part
@@ -56,6 +56,8 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 def adjustment_command(options: argparse.Namespace) -> None:
     """Print the table, and write it as JSON if asked to."""
+    if options.out is not None:
+        check_output(options.out, suffix=".json")
     classifier, metadata = Classifier(options.model), read_metadata(options.model)
     if float(metadata.get("logit_adjustment", 0)):
         raise InputError(

@@ -21,7 +21,8 @@ from model_training.networks import add_vote_head
 from model_training.pace import Clock, Pace, learning_rate
 from model_training.readers import VOTE_EMOTIONS
 from model_training.recipes import AnnealedRecipe, Annealing
-from model_training.runs import BEST_MODEL, HISTORY, LAST_MODEL
+from model_training.report import confusion_of
+from model_training.runs import BEST_MODEL, HISTORY, LAST_MODEL, load_network
 from model_training.sharpness import kept, worst_nearby
 from storage.errors import InputError
 from storage.labels import EXPRESSIONS
@@ -66,29 +67,25 @@ def train_annealed(
     tf.config.experimental.enable_op_determinism()
     schedule = recipe.schedule
     learner = Learner(recipe)
-    start = Checkpoint.first()
     if start_from is not None:
         learner.begin_with(start_from)
-    if resume:
-        start = read_checkpoint(out, learner.variables())
+    start = read_checkpoint(out, learner.variables()) if resume else Checkpoint.first()
     _cut_history(out / HISTORY, epochs=start.epochs)
-    steps_per_epoch = len(
-        epoch_order(len(training), batch_size=schedule.batch_size, seed=0, epoch=0)
-    )
-    pace = Pace(schedule, steps_per_epoch=steps_per_epoch, clock=Clock(start.spent_s))
+    steps = len(epoch_order(len(training), batch_size=schedule.batch_size, seed=0, epoch=0))
+    pace = Pace(schedule, steps_per_epoch=steps, clock=Clock(start.spent_s))
     step, best_loss = start.step, start.best_loss
     for epoch in _epochs(schedule, pace, start=start, stop_after=stop_after):
         batches = distorted_batches(
             training, recipe.augmentation, batch_size=schedule.batch_size, seed=seed, epoch=epoch
         )
-        scores = learner.learn(batches, pace, step=step, steps=steps_per_epoch)
-        step = scores.step
-        probabilities = learner.predict(validation)
-        row = _history_row(epoch, scores, validation, probabilities, seconds=pace.clock.tick())
+        scores = learner.learn(batches, pace, step=step, steps=steps)
+        row = _history_row(
+            epoch, scores, validation, learner.predict(validation), seconds=pace.clock.tick()
+        )
         _append_history(out / HISTORY, row)
         if row["val_loss"] < best_loss:
-            best_loss = row["val_loss"]
             learner.averaged.save(out / BEST_MODEL)
+        step, best_loss = scores.step, min(best_loss, row["val_loss"])
         here = Checkpoint(epoch + 1, step, pace.clock.tick(), best_loss)
         write_checkpoint(out, here, learner.variables())
     learner.averaged.save(out / LAST_MODEL)
@@ -117,10 +114,10 @@ class Learner:
 
     def begin_with(self, path: Path) -> None:
         """Take over the weights of a saved network. Raises InputError if it is another one."""
+        weights = load_network(path).get_weights()
         try:
-            weights = keras.saving.load_model(path).get_weights()
             self._network.set_weights(weights)
-        except (ValueError, OSError) as error:
+        except ValueError as error:
             raise InputError(
                 f"{path}: expected a .keras file of this recipe's network, got: {error}"
             ) from None
@@ -167,7 +164,7 @@ class Learner:
         weights = self._with_votes.trainable_variables
         radius = self._schedule.sharpness_radius
         if radius:
-            half = self._schedule.batch_size // 2  # enough to see which way is up
+            half = max(1, self._schedule.batch_size // 2)  # enough to see which way is up
             _, _, uphill = self._gradients(faces[:half], truth[:half], votes[:half])
             statistics = self._with_votes.non_trainable_variables
             with worst_nearby(weights, uphill, radius=radius), kept(statistics):
@@ -242,7 +239,7 @@ def _epochs(
 ) -> Iterator[int]:
     """Yield the numbers of the epochs to do: until the schedule, the budget or stop_after ends."""
     epoch = start.epochs
-    while epoch != stop_after:
+    while stop_after is None or epoch < stop_after:
         budgeted = schedule.time_budget_minutes is not None
         if pace.progress(0) >= 1 if budgeted else epoch >= schedule.epochs:
             return
@@ -258,9 +255,7 @@ def _history_row(
     *,
     seconds: float,
 ) -> dict[str, float]:
-    confusion = metrics.confusion_matrix(
-        validation.labels, probabilities.argmax(axis=1), classes=len(EXPRESSIONS)
-    )
+    confusion = confusion_of(validation, probabilities)
     values = (
         epoch,
         scores.accuracy,

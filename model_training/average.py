@@ -20,10 +20,18 @@ from model_training import metrics
 from model_training.commands import run_command
 from model_training.contract import as_input
 from model_training.faces import FaceSet
-from model_training.heldback import held_back_part
-from model_training.runs import BEST_MODEL, HISTORY, LAST_MODEL, RunMeta, read_meta, write_meta
+from model_training.heldback import held_back_part, was_cut
+from model_training.report import confusion_of
+from model_training.runs import (
+    BEST_MODEL,
+    HISTORY,
+    LAST_MODEL,
+    RunMeta,
+    begin_run,
+    load_network,
+    read_meta,
+)
 from storage.errors import InputError
-from storage.labels import EXPRESSIONS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -50,11 +58,10 @@ def average_command(options: argparse.Namespace) -> None:
     name = LAST_MODEL if options.last else BEST_MODEL
     averaged = average([folder / name for folder in options.runs])
     faces = held_back_part(options.data, as_metadata(metas[-1]))
-    options.out.mkdir(parents=True, exist_ok=True)
-    averaged.save(options.out / BEST_MODEL)
     started = datetime.now(UTC).isoformat(timespec="seconds")
     names = [folder.name for folder in options.runs]
-    write_meta(options.out, {**metas[-1], "started": started, "averaged": names})
+    begin_run(options.out, {**metas[-1], "started": started, "averaged": names})
+    averaged.save(options.out / BEST_MODEL)
     row = score(averaged, faces)
     with (options.out / HISTORY).open("w", newline="", encoding="utf-8") as lines:
         history = csv.DictWriter(lines, row)
@@ -65,12 +72,19 @@ def average_command(options: argparse.Namespace) -> None:
 
 def check_same_parts(folders: list[Path], metas: list[RunMeta]) -> None:
     """Raise InputError unless all runs learned from the same faces and held the same back."""
+    first = metas[0]
     for folder, meta in zip(folders, metas, strict=True):
-        for name in ("seed", "training", "validation"):
-            if meta[name] != metas[0][name]:
+        compared: dict[str, tuple[object, object]] = {
+            "training": (first["training"], meta["training"]),
+            "validation": (first["validation"], meta["validation"]),
+        }
+        if was_cut(first["validation"]):
+            compared["seed"] = (first["seed"], meta["seed"])
+        for name, (wanted, found) in compared.items():
+            if found != wanted:
                 raise InputError(
-                    f"{folder}: expected a run with the {name} of {folders[0]}, {metas[0][name]}, "
-                    f"got {meta[name]}; its validation part would not be new to the average"
+                    f"{folder}: expected a run with the {name} of {folders[0]}, {wanted}, "
+                    f"got {found}; its validation part would not be new to the average"
                 )
 
 
@@ -87,9 +101,7 @@ def as_metadata(meta: RunMeta) -> dict[str, str]:
 def score(network: keras.Model, faces: FaceSet) -> dict[str, float]:
     """Return a line of history: how well a network reads the validation part."""
     probabilities = network.predict(as_input(faces.images), batch_size=256, verbose=0)
-    confusion = metrics.confusion_matrix(
-        faces.labels, probabilities.argmax(axis=1), classes=len(EXPRESSIONS)
-    )
+    confusion = confusion_of(faces, probabilities)
     return {
         "epoch": 0,
         "val_accuracy": float(metrics.accuracy(confusion)),
@@ -103,10 +115,7 @@ def average(paths: list[Path]) -> keras.Model:
 
     Raises InputError if a file is missing or holds another architecture than the first.
     """
-    for path in paths:
-        if not path.is_file():
-            raise InputError(f"{path}: expected a .keras file of a trained network, found no file")
-    networks = [keras.saving.load_model(path) for path in paths]
+    networks = [load_network(path) for path in paths]
     weights = [network.get_weights() for network in networks]
     shapes = [[array.shape for array in arrays] for arrays in weights]
     for path, found in zip(paths, shapes, strict=True):

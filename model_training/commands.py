@@ -2,13 +2,15 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from model_training.readers import ALL_SPLITS, SPLITS
-from storage.errors import AffectlineError
+from storage.errors import AffectlineError, InputError
 
 EXIT_BAD_INPUT = 2
+LARGEST_SEED = 2**32 - 1
+"""Of NumPy and Keras."""
 
 
 def run_command(command: Callable[[], None]) -> int:
@@ -19,6 +21,38 @@ def run_command(command: Callable[[], None]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
     return 0
+
+
+def check_numbers(
+    options: argparse.Namespace,
+    *,
+    whole: Sequence[str] = (),
+    positive: Sequence[str] = (),
+    seed: bool = False,
+) -> None:
+    """Raise InputError for a number that an option can't have; options that were not given are passed over.
+
+    whole: names of those that must be 1 or more.  positive: more than 0.  seed: --seed is checked too.
+    """
+    given = {name: value for name, value in vars(options).items() if value is not None}
+    for name in given.keys() & {*whole, *positive}:
+        option = name.replace("_", "-")
+        if name in whole and given[name] < 1:
+            raise InputError(f"--{option}: expected 1 or more, got {given[name]}")
+        if name in positive and not given[name] > 0:
+            raise InputError(f"--{option}: expected more than 0, got {given[name]}")
+    if seed and not 0 <= options.seed <= LARGEST_SEED:
+        raise InputError(f"--seed: expected 0 to {LARGEST_SEED}, got {options.seed}")
+
+
+def check_output(path: Path, *, suffix: str) -> None:
+    """Make the folder of a file that is to be written, before the work. Raises InputError for another ending."""
+    if path.suffix != suffix:
+        raise InputError(f"--out {path}: expected a file that ends in {suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {path}: its folder can't be made: {error.strerror}") from error
 
 
 def scoring_parser(name: str, description: str | None) -> argparse.ArgumentParser:

@@ -79,7 +79,7 @@ def _coarse(faces: tf.Tensor, draw: Draw) -> tf.Tensor:
 
 
 def _blurred(faces: tf.Tensor, draw: Draw) -> tf.Tensor:
-    """Blur by one pixel, or twice by that; beyond the border the edge is repeated."""
+    """Blur by one pixel, or twice by that; beyond the border the edge is mirrored."""
     once = _blur(faces)
     return tf.where(per_face(draw.chance(0.5)), once, _blur(once))
 

@@ -1,7 +1,7 @@
 """Score an ONNX model: python -m model_training.evaluate --model FILE.onnx --data FILE.npz
 
-Prints one JSON object on standard output and nothing else. Needs numpy, onnx and onnxruntime (and
-OpenCV to read folders of pictures), never TensorFlow. --held-back scores on the part of the training
+Prints one JSON object on standard output and nothing else. Needs what serving needs, never
+TensorFlow. --held-back scores on the part of the training
 data that the model's run was validated on: choices are made there, not on a test.
 --without-copies-of TRAIN.npz adds the score over the images that are not pixel for pixel in the
 training data too; --speed adds faces per CPU second on one thread; --plots FOLDER draws the figures,

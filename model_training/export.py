@@ -31,8 +31,9 @@ from model_training.contract import INPUT_NAME, OUTPUT_NAME, as_input, contract_
 from model_training.faces import FACE_SIZE, FaceSet
 from model_training.folding import fold_adjustment, fold_temperature
 from model_training.heldback import held_back_part
-from model_training.metadata import score, set_metadata
-from model_training.runs import RunMeta, epoch_of, read_history, read_meta
+from model_training.metadata import score
+from model_training.properties import set_metadata
+from model_training.runs import RunMeta, epoch_of, load_network, read_history, read_meta
 from model_training.selective import WANTED_ACCURACY, choose_threshold
 from storage.errors import InputError
 from worker.vision.classifier import Classifier
@@ -88,18 +89,6 @@ def export_command(options: argparse.Namespace) -> None:
     onnx.save(model, options.out)
     size = options.out.stat().st_size
     print(f"{options.out}: {size} bytes, differs from Keras by at most {difference:.1e}")
-
-
-def load_network(path: Path) -> keras.Model:
-    """Return the trained Keras model of a file."""
-    if not path.is_file():
-        raise InputError(f"{path}: expected a .keras file of model_training.train, found no file")
-    try:
-        return keras.saving.load_model(path, compile=False)
-    except (ValueError, OSError, KeyError) as error:
-        raise InputError(
-            f"{path}: expected a .keras file, got: {str(error).splitlines()[0]}"
-        ) from None
 
 
 def calibrate(network: keras.Model, faces: FaceSet) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The part of the training data that a run held back, cut off again from that data.
+"""The part of the data that a run holds back: cut off when it begins, and cut off again from the same data afterwards.
 
 Whatever is chosen after training (temperature, threshold, adjustment, one model among several) is
 chosen here, so that the public test stays a test.
@@ -7,10 +7,51 @@ chosen here, so that the public test stays a test.
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from model_training.datasets import read_faces
-from model_training.faces import FaceSet, cut_validation
+from model_training.faces import FaceSet, cut_validation, find_copies
 from storage.errors import InputError
+
+CUT_OFF = ", cut off by duplicate group"
+"""Ends the source, in meta.json, of a part that was not given, but cut off the training data."""
+
+
+def was_cut(part: Mapping[str, Any]) -> bool:
+    """Tell whether a part, as meta.json describes it, was cut off rather than given as a file of its own."""
+    return str(part["source"]).endswith(CUT_OFF)
+
+
+def read_parts(
+    data: Path, validation: Path | None, *, fraction: float, seed: int
+) -> tuple[FaceSet, FaceSet]:
+    """Return training and validation faces; without a validation file these are cut off those.
+
+    Raises InputError if there are too few to cut, or if validation would show nothing but training faces.
+    """
+    training = read_faces(data, split="training")
+    if validation is not None:
+        return training, _without_illusions(training, validation)
+    parts = cut_validation(training, fraction=fraction, seed=seed)
+    if not len(parts[1]):
+        raise InputError(
+            f"{data}: expected enough images to hold a tenth back for validation, got "
+            f"{len(training)}; give more, or name validation data with --validation"
+        )
+    return parts
+
+
+def _without_illusions(training: FaceSet, path: Path) -> FaceSet:
+    """Return the validation faces of a file, and say how many of them are learned from."""
+    faces = read_faces(path, split="validation")
+    copies = int(find_copies(faces, training).sum())
+    if copies == len(faces):
+        raise InputError(
+            f"--validation {path}: expected other images than --data has, it has all {copies} of them"
+        )
+    if copies:
+        print(f"{copies} of the {len(faces)} validation faces are exact copies of training faces")
+    return faces
 
 
 def held_back_part(data: Path, metadata: Mapping[str, str]) -> FaceSet:
@@ -21,7 +62,8 @@ def held_back_part(data: Path, metadata: Mapping[str, str]) -> FaceSet:
     Raises InputError if they are not as many of each expression as the run had.
     """
     try:
-        wanted = json.loads(metadata["data"])["validation"]["classes"]
+        part = json.loads(metadata["data"])["validation"]
+        wanted, cut = part["classes"], was_cut(part)
         schedule = json.loads(metadata["settings"])["schedule"]
         seed = int(metadata["seed"])
     except (KeyError, ValueError, TypeError) as error:
@@ -29,11 +71,10 @@ def held_back_part(data: Path, metadata: Mapping[str, str]) -> FaceSet:
             "expected a model of model_training.export, whose metadata says which faces its run "
             f"held back; got one where it can't be read: {error}"
         ) from None
-    faces = read_faces(data, split="validation")
-    if faces.class_counts() != wanted:
+    faces = read_faces(data, split="training" if cut else "validation")
+    if cut:
         fraction = schedule.get("validation_fraction") or 0.0
-        training = read_faces(data, split="training")
-        _, faces = cut_validation(training, fraction=fraction, seed=seed)
+        _, faces = cut_validation(faces, fraction=fraction, seed=seed)
     if faces.class_counts() != wanted:
         raise InputError(
             f"{data}: expected the data of the run, whose validation part has {wanted}, "

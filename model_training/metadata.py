@@ -1,30 +1,17 @@
-"""The metadata of an ONNX file: strings by name; what has parts is JSON."""
+"""What an ONNX file says of itself: strings by name; what has parts is JSON. Read as serving reads it, without onnx."""
 
 from pathlib import Path
-
-import onnx
 
 from model_training.contract import as_input
 from model_training.datasets import read_faces
 from model_training.report import evaluate
 from worker.vision.classifier import Classifier
+from worker.vision.onnx_session import OnnxSession
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """Return the metadata of a file."""
-    return {entry.key: entry.value for entry in onnx.load(path).metadata_props}
-
-
-def set_metadata(model: onnx.ModelProto, metadata: dict[str, str]) -> None:
-    """Add to or overwrite the metadata of a model."""
-    kept = {entry.key: entry.value for entry in model.metadata_props}
-    onnx.helper.set_model_props(model, {**kept, **metadata})
-
-
-def replace_metadata(model: onnx.ModelProto, metadata: dict[str, str]) -> None:
-    """Give a model this metadata and no other."""
-    del model.metadata_props[:]
-    set_metadata(model, metadata)
+    """Return the metadata of a file. Raises ModelContractError if it is no model."""
+    return OnnxSession(path).metadata
 
 
 def score(classifier: Classifier, data: Path) -> dict[str, object]:

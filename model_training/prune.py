@@ -19,14 +19,15 @@ import keras
 import onnx
 
 from model_training.annealing import train_annealed
-from model_training.commands import run_command
+from model_training.commands import check_numbers, run_command
 from model_training.contract import as_input, contract_metadata
 from model_training.datasets import read_faces
 from model_training.evaluate import measure_speed
-from model_training.export import convert, load_network
-from model_training.faces import FaceSet, cut_validation
-from model_training.metadata import set_metadata
+from model_training.export import convert
+from model_training.faces import FaceSet
+from model_training.heldback import read_parts
 from model_training.plots import plot_history
+from model_training.properties import set_metadata
 from model_training.prune_channels import CRITERIA, prune_network
 from model_training.quantize import choose_faces, quantize
 from model_training.recipes import RECIPES, AnnealedRecipe
@@ -34,10 +35,11 @@ from model_training.runs import (
     BEST_MODEL,
     CURVES,
     RunMeta,
+    begin_run,
     describe_run,
+    load_network,
     read_history,
     read_meta,
-    write_meta,
 )
 from storage.errors import InputError
 from worker.vision.classifier import Classifier
@@ -68,6 +70,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="model_training.prune", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="the best.keras of a run")
     parser.add_argument("--data", type=Path, required=True, help="the run's --data")
+    parser.add_argument("--validation", type=Path, help="the run's --validation, if it had one")
     parser.add_argument("--out", type=Path, required=True, help="folder of the new runs")
     parser.add_argument(
         "--keep", type=float, nargs="+", required=True, metavar="SHARE", help="of the channels"
@@ -87,13 +90,10 @@ def prune_command(options: argparse.Namespace) -> None:
     for share in options.keep:
         if not 0 < share <= 1:
             raise InputError(f"--keep: expected more than 0 and at most 1, got {share}")
+    check_numbers(options, whole=("epochs",), positive=("learning_rate", "time_budget"))
     given, meta = load_network(options.model), read_meta(options.model.parent)
     recipe = find_recipe(options, meta)
-    training, validation = cut_validation(
-        read_faces(options.data, split="training"),
-        fraction=recipe.schedule.validation_fraction,
-        seed=meta["seed"],
-    )
+    training, validation = find_parts(options, meta, fraction=recipe.schedule.validation_fraction)
     test = validation if options.test is None else read_faces(options.test, split="validation")
     rows = [measure("as given", given, training, test)]
     for share in options.keep:
@@ -104,12 +104,27 @@ def prune_command(options: argparse.Namespace) -> None:
     print(table(rows))
 
 
+def find_parts(
+    options: argparse.Namespace, meta: RunMeta, *, fraction: float
+) -> tuple[FaceSet, FaceSet]:
+    """Return what the given run learned from and what it held back. Raises InputError for other data."""
+    parts = read_parts(options.data, options.validation, fraction=fraction, seed=meta["seed"])
+    for name, part in zip(("training", "validation"), parts, strict=True):
+        wanted = meta[name]["classes"]  # type: ignore[literal-required]
+        if part.class_counts() != wanted:
+            raise InputError(
+                f"--data {options.data}: expected the data of the run of {options.model}, whose {name} part has "
+                f"{wanted}, got {part.class_counts()}; give the --data and --validation it was given"
+            )
+    return parts
+
+
 def find_recipe(options: argparse.Namespace, meta: RunMeta) -> AnnealedRecipe:
     """Return the recipe of the run with the command line's schedule."""
     recipe = RECIPES.get(meta["recipe"])
     if not isinstance(recipe, AnnealedRecipe):
         raise InputError(
-            f"{options.model}: expected a run of the recipe compact, got one of '{meta['recipe']}'"
+            f"{options.model}: expected a run of compact, polish or flat, got one of '{meta['recipe']}'"
         )
     schedule = replace(
         recipe.schedule,
@@ -138,12 +153,15 @@ def train_pruned(
     )
     seed = read_meta(options.model.parent)["seed"]
     described = argparse.Namespace(
-        data=options.data, validation=None, seed=seed, start_from=options.model, teacher=None
+        data=options.data,
+        validation=options.validation,
+        seed=seed,
+        start_from=options.model,
+        teacher=None,
     )
     meta = describe_run(pruned, *parts, options=described)
     meta["settings"]["pruning"] = {"keep": share, "criterion": options.criterion}
-    folder.mkdir(parents=True, exist_ok=True)
-    write_meta(folder, meta)
+    begin_run(folder, meta)
     train_annealed(pruned, *parts, out=folder, seed=seed)
     plot_history(read_history(folder), folder / CURVES)
 

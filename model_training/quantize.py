@@ -3,9 +3,10 @@
 python -m model_training.quantize --model FILE.onnx --data TRAIN.npz --out INT8.onnx [--test TEST.npz]
 
 Weights become signed bytes with a scale per channel, what flows between layers unsigned bytes with
-scales measured on 512 faces of the training split. Names, shapes and metadata stay as they were;
-`quantization` in the metadata says what was done. A processor without VNNI adds pairs of products
-in 16 bits, which may overflow: --reduce-range gives weights of seven bits for those.
+scales measured on 512 faces of the training split. Names, shapes and metadata stay as they were, but
+for the score of the other numbers; `quantization` in the metadata says what was done. A processor
+without VNNI adds pairs of products in 16 bits, which may overflow: --reduce-range gives weights of
+seven bits for those.
 """
 
 import argparse
@@ -24,7 +25,8 @@ from model_training.commands import run_command
 from model_training.contract import INPUT_NAME, as_input
 from model_training.datasets import read_faces
 from model_training.faces import FaceSet
-from model_training.metadata import read_metadata, replace_metadata, score, set_metadata
+from model_training.metadata import read_metadata, score
+from model_training.properties import replace_metadata, set_metadata
 from storage.errors import InputError
 from worker.vision.classifier import Classifier
 

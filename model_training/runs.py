@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import hashlib
 import json
 import platform
 from dataclasses import asdict
@@ -13,7 +14,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from model_training.checkpoints import CHECKPOINT
 from model_training.faces import FaceSet
+from model_training.heldback import CUT_OFF
 from model_training.recipes import AnnealedRecipe, Recipe, TransferRecipe
 from storage.errors import InputError
 
@@ -28,7 +31,7 @@ class PartMeta(TypedDict):
     """One part of the data of a run."""
 
     source: str
-    """File name, without its folder."""
+    """File name, without its folder; with CUT_OFF if the part is not all of it."""
     n: int
     """Images used."""
     classes: dict[str, int]
@@ -46,6 +49,8 @@ class RunMeta(TypedDict):
     """File name of the weights it began with, or None for new ones."""
     teacher: str | None
     """File name of the teachers' answers, or None."""
+    fingerprints: dict[str, str]
+    """SHA-256 of the files it began with, by option: their names alone may come to mean others."""
     averaged: NotRequired[list[str]]
     """Names of the runs whose weights it is the mean of."""
     started: str
@@ -64,14 +69,14 @@ def describe_run(
     options: argparse.Namespace,
 ) -> RunMeta:
     """Return what is known of a run before its first epoch."""
-    cut = f"{options.data.name}, cut off by duplicate group"
-    source = options.validation.name if options.validation else cut
+    source = options.validation.name if options.validation else options.data.name + CUT_OFF
     return {
         "recipe": recipe.name,
         "settings": _settings(recipe),
         "seed": options.seed,
         "start_from": _file_name(options.start_from),
         "teacher": _file_name(options.teacher),
+        "fingerprints": _fingerprints(options),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "training": _describe_part(options.data.name, training),
         "validation": _describe_part(source, validation),
@@ -101,8 +106,33 @@ def _file_name(path: Path | None) -> str | None:
     return None if path is None else path.name
 
 
+def _fingerprints(options: argparse.Namespace) -> dict[str, str]:
+    given = {name: getattr(options, name, None) for name in ("start_from", "teacher", "weights")}
+    files = {name: Path(path) for name, path in given.items() if path is not None}
+    return {
+        name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for name, path in files.items()
+        if path.is_file()
+    }
+
+
 def _describe_part(source: str, faces: FaceSet) -> PartMeta:
     return {"source": source, "n": len(faces), "classes": faces.class_counts()}
+
+
+def begin_run(folder: Path, meta: RunMeta) -> None:
+    """Make the folder of a new run and write its meta.json.
+
+    Raises InputError if a model was trained there already: it would be lost, or be taken for this run's.
+    """
+    trained = [name for name in (CHECKPOINT, BEST_MODEL, LAST_MODEL) if (folder / name).exists()]
+    if trained:
+        raise InputError(
+            f"{folder}: expected a folder without a trained model, found {trained[0]}; name another --out, "
+            "or go on with the run that is there with --resume"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_meta(folder, meta)
 
 
 def write_meta(folder: Path, meta: RunMeta) -> None:
@@ -126,11 +156,21 @@ def check_same_run(folder: Path, meta: RunMeta) -> None:
     """Raise InputError unless the run in a folder began with the recipe, seed and data of meta."""
     begun = read_meta(folder)
     asked = json.loads(json.dumps(meta))  # as it would be read back
-    for name in ("recipe", "settings", "seed", "start_from", "teacher", "training", "validation"):
+    same = (
+        "recipe",
+        "settings",
+        "seed",
+        "start_from",
+        "teacher",
+        "fingerprints",
+        "training",
+        "validation",
+    )
+    for name in same:
         if begun.get(name) != asked[name]:
             raise InputError(
                 f"{folder / META}: expected the run to --resume to have the {name} {asked[name]}, "
-                f"it has {begun[name]}; give the options it began with"
+                f"it has {begun.get(name)}; give the options it began with"
             )
 
 
@@ -153,6 +193,18 @@ def check_same_held_back(start_from: Path, meta: RunMeta, *, cut: bool) -> None:
             f"--seed: expected {begun.get('seed')}, as in the run that --start-from {start_from} comes from, got "
             f"{meta['seed']}, which holds other faces back; these weights have been trained on most of them"
         )
+
+
+def load_network(path: Path) -> keras.Model:
+    """Return the trained Keras model of a file. Raises InputError if it holds none."""
+    if not path.is_file():
+        raise InputError(f"{path}: expected a .keras file of model_training.train, found no file")
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except (ValueError, OSError, KeyError) as error:
+        raise InputError(
+            f"{path}: expected a .keras file, got: {str(error).splitlines()[0]}"
+        ) from None
 
 
 def read_history(folder: Path) -> dict[str, list[float]]:

@@ -15,10 +15,11 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from model_training.commands import run_command
+from model_training.commands import check_output, run_command
 from model_training.contract import as_input
 from model_training.datasets import read_faces
 from model_training.faces import FaceSet
+from model_training.runs import load_network
 from storage.errors import InputError
 from storage.labels import EXPRESSIONS
 
@@ -37,11 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def teach_command(options: argparse.Namespace) -> None:
     """Ask every teacher about every face and write the file."""
-    for path in options.models:
-        if not path.is_file():
-            raise InputError(f"{path}: expected a .keras file of a trained network, found no file")
+    check_output(options.out, suffix=".npz")
+    teachers = [load_network(path) for path in options.models]
     faces = read_faces(options.data, split="training")
-    answers = [ask(keras.saving.load_model(path), faces.images) for path in options.models]
+    answers = [ask(teacher, faces.images) for teacher in teachers]
     np.savez(options.out, images=faces.images, probabilities=np.mean(answers, axis=0))
     print(f"{options.out}: {len(faces)} faces, {len(answers)} teachers", flush=True)
 

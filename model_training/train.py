@@ -5,7 +5,7 @@ improvement), history.csv (one line per epoch), curves.png, meta.json (what was 
 with which versions). A first look: add --epochs 1. The same seed on the same machine gives the
 same model.
 
-The recipes compact and transfer also leave checkpoint.npz after every epoch: the same command with --resume goes
+All recipes but seed also leave checkpoint.npz after every epoch: the same command with --resume goes
 on from there, exactly. --time-budget MINUTES ends its schedule by the clock; --stop-after leaves
 early, to be resumed. --start-from begins a new schedule with the weights of an earlier run (a warm
 restart); --teacher adds what other networks say of the faces.
@@ -24,20 +24,20 @@ import tensorflow as tf
 
 from model_training.annealing import train_annealed
 from model_training.augmentation import training_batches, validation_batches
-from model_training.commands import run_command
-from model_training.datasets import read_faces
-from model_training.faces import FaceSet, cut_validation
+from model_training.commands import check_numbers, run_command
+from model_training.faces import FaceSet
+from model_training.heldback import read_parts
 from model_training.plots import plot_history
 from model_training.recipes import RECIPES, AnnealedRecipe, Recipe, Schedule, TransferRecipe
 from model_training.runs import (
     BEST_MODEL,
     CURVES,
     HISTORY,
+    begin_run,
     check_same_held_back,
     check_same_run,
     describe_run,
     read_history,
-    write_meta,
 )
 from model_training.teach import with_teacher
 from model_training.transfer import (
@@ -69,7 +69,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, help="at most so many (default: the recipe's)")
     parser.add_argument("--batch-size", type=int, help="faces per step (default: the recipe's)")
     parser.add_argument("--seed", type=int, default=1, help="of all that is random (default: 1)")
-    annealed = parser.add_argument_group("recipes compact and transfer only")
+    annealed = parser.add_argument_group("all recipes but seed")
     annealed.add_argument("--time-budget", type=float, metavar="MINUTES", help="of all its parts")
     annealed.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
     annealed.add_argument("--stop-after", type=int, metavar="EPOCHS", help="leave, to be resumed")
@@ -101,8 +101,7 @@ def train_command(options: argparse.Namespace) -> None:
     if options.resume:
         check_same_run(options.out, meta)
     else:
-        options.out.mkdir(parents=True, exist_ok=True)
-        write_meta(options.out, meta)
+        begin_run(options.out, meta)
     print(f"training on {len(training)} faces, validating on {len(validation)}", flush=True)
     train_as_recipe_says(recipe, training, validation, options=options)
     plot_history(read_history(options.out), options.out / CURVES)
@@ -148,17 +147,12 @@ def choose_recipe(options: argparse.Namespace) -> Recipe | AnnealedRecipe | Tran
         raise InputError(f"--recipe: expected one of {', '.join(RECIPES)}, got '{options.recipe}'")
     recipe = RECIPES[options.recipe]
     refuse_options(recipe, options)
+    check_numbers(options, whole=("epochs", "batch_size", "stop_after"), seed=True)
     changes = {name: getattr(options, name) for name in ("epochs", "batch_size")}
-    for name, value in {**changes, "stop_after": options.stop_after}.items():
-        if value is not None and value < 1:
-            raise InputError(f"--{name.replace('_', '-')}: expected 1 or more, got {value}")
     changes = {name: value for name, value in changes.items() if value is not None}
     if isinstance(recipe, Recipe):
         return replace(recipe, schedule=replace(recipe.schedule, **changes))
-    for name in ("time_budget", "learning_rate"):
-        value = getattr(options, name)
-        if value is not None and not value > 0:
-            raise InputError(f"--{name.replace('_', '-')}: expected more than 0, got {value}")
+    check_numbers(options, positive=("time_budget", "learning_rate"))
     if options.learning_rate is not None:
         changes["learning_rate"] = options.learning_rate
     budget = {"time_budget_minutes": options.time_budget}
@@ -174,30 +168,18 @@ def refuse_options(
     """Raise InputError if an option was given that the recipe has no use for."""
     annealed, transfer = not isinstance(recipe, Recipe), isinstance(recipe, TransferRecipe)
     for names, has_use, wanted in (
-        (ANNEALED_ONLY, annealed, "a recipe that is annealed (compact)"),
+        (ANNEALED_ONLY, annealed, "a recipe that is annealed (compact, polish, flat, transfer)"),
         (TRANSFER_OPTIONS, transfer, "the recipe transfer"),
-        (("start_from",), not transfer, "the recipe compact (a transfer begins with --weights)"),
+        (
+            ("start_from",),
+            not transfer,
+            "compact, polish or flat (a transfer begins with --weights)",
+        ),
     ):
         given = [name for name in names if getattr(options, name) not in (None, False)]
         if given and not has_use:
             option = given[0].replace("_", "-")
             raise InputError(f"--{option}: expected {wanted}, got '{recipe.name}'")
-
-
-def read_parts(
-    data: Path, validation: Path | None, *, fraction: float, seed: int
-) -> tuple[FaceSet, FaceSet]:
-    """Return training and validation faces; without a validation file these are cut off those."""
-    training = read_faces(data, split="training")
-    if validation is not None:
-        return training, read_faces(validation, split="validation")
-    parts = cut_validation(training, fraction=fraction, seed=seed)
-    if not len(parts[1]):
-        raise InputError(
-            f"{data}: expected enough images to hold a tenth back for validation, got "
-            f"{len(training)}; give more, or name validation data with --validation"
-        )
-    return parts
 
 
 def train(

@@ -82,6 +82,28 @@ def test_one_epoch_and_one_resumed_are_two_epochs_bit_by_bit(whole: Path, tmp_pa
     assert _scores(tmp_path / "parts") == _scores(whole)
 
 
+@pytest.mark.parametrize("stop_after", [1, 2])
+def test_a_run_that_has_its_epochs_already_is_left_at_once(
+    stop_after: int, whole: Path, tmp_path: Path
+):
+    """Symptom: asked to leave after fewer epochs than were done, it went on to the end of its schedule."""
+    shutil.copytree(whole, tmp_path / "run")
+    schedule = replace(TINY.schedule, epochs=3)
+
+    _train(tmp_path / "run", replace(TINY, schedule=schedule), resume=True, stop_after=stop_after)
+
+    assert len(read_history(tmp_path / "run")["loss"]) == 2
+
+
+def test_a_step_of_one_face_may_look_at_the_loss_elsewhere(tmp_path: Path):
+    """Symptom: half a batch of one face is none, and TensorFlow gave up."""
+    schedule = replace(TINY.schedule, batch_size=1, sharpness_radius=0.05, epochs=1)
+
+    _train(tmp_path / "run", replace(TINY, schedule=schedule))
+
+    assert np.isfinite(read_history(tmp_path / "run")["loss"]).all()
+
+
 def test_an_epoch_that_was_cut_short_leaves_no_line_behind(whole: Path, tmp_path: Path):
     """History was written, the checkpoint was not: power went in between."""
     shutil.copytree(whole, tmp_path / "run")
@@ -337,7 +359,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["--recipe", "compact", "--resume"], "meta.json: expected the meta.json that"),
         (["--recipe", "compact", "--time-budget", "0"], "--time-budget: expected more than 0"),
         (["--recipe", "compact", "--stop-after", "0"], "--stop-after: expected 1 or more, got 0"),
-        (["--recipe", "seed", "--resume"], "expected a recipe that is annealed (compact)"),
+        (["--recipe", "seed", "--resume"], "expected a recipe that is annealed (compact, polish"),
         (["--recipe", "seed", "--time-budget", "5"], "expected a recipe that is annealed"),
         (
             ["--recipe", "seed", "--teacher", "x.npz"],
@@ -380,6 +402,24 @@ def test_a_run_is_resumed_with_the_options_it_began_with(
 
     assert code == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_run_is_resumed_with_the_same_files_whatever_their_names(
+    compact_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """Symptom: answers made again under the same name were taken for those that the run had begun with."""
+    source = compact_run.parent / "faces.npz"
+    start = tmp_path / "start.keras"
+    shutil.copy(compact_run / "best.keras", start)
+    options = ["--recipe", "compact", "--epochs", "1", "--batch-size", "32"]
+    options += ["--data", str(source), "--out", str(tmp_path / "run"), "--start-from", str(start)]
+    assert train.main(options) == 0
+    assert train.main([*options, "--resume"]) == 0
+
+    shutil.copy(compact_run / "last.keras", start)
+
+    assert train.main([*options, "--resume"]) == 2
+    assert "expected the run to --resume to have the fingerprints" in capsys.readouterr().err
 
 
 def test_a_checkpoint_of_another_network_is_refused(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from model_training import average, export
+from model_training.datasets import read_faces
 from model_training.metadata import read_metadata
 from model_training.networks import CompactNetwork, build_compact_network
 from model_training.runs import read_history, read_meta
@@ -89,6 +90,32 @@ def test_runs_that_held_back_other_faces_are_refused(
     assert _average([compact_run, other_run], tmp_path / "mean") == 2
 
     assert "other: expected a run with the seed of" in capsys.readouterr().err
+
+
+def test_runs_with_faces_of_their_own_to_validate_on_may_have_other_seeds(
+    compact_run: Path, other_run: Path, tmp_path: Path
+):
+    own = {**read_meta(compact_run)["validation"], "source": "faces.npz"}
+    runs = [tmp_path / "one", other_run]
+    shutil.copytree(compact_run, runs[0])
+    counts = read_faces(compact_run.parent / "faces.npz").class_counts()
+    for seed, folder in enumerate(runs):
+        meta = {**read_meta(folder), "validation": {**own, "classes": counts}, "seed": seed}
+        (folder / "meta.json").write_text(json.dumps(meta))
+    shutil.copy(compact_run.parent / "faces.npz", tmp_path / "faces.npz")
+
+    assert _average(runs, tmp_path / "mean") == 0
+
+
+def test_a_run_is_not_written_over_by_an_average(
+    compact_run: Path, other_run: Path, capsys: pytest.CaptureFixture[str]
+):
+    before = (other_run / "best.keras").read_bytes()
+
+    assert _average([compact_run, other_run], other_run) == 2
+
+    assert "expected a folder without a trained model" in capsys.readouterr().err
+    assert (other_run / "best.keras").read_bytes() == before
 
 
 def test_another_architecture_and_a_missing_file_are_named(

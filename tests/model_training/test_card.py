@@ -31,7 +31,10 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "seed": "1",
         "settings": json.dumps({"schedule": {"validation_fraction": 0.1}}),
         "data": json.dumps(
-            {"validation": {"classes": faces.class_counts()}, "training": {"classes": faces.class_counts()}}
+            {
+                "validation": {"source": "test.npz", "classes": faces.class_counts()},
+                "training": {"classes": faces.class_counts()},
+            }
         ),
         "temperature": "0.8",
         "uncertain_below": "0.5",

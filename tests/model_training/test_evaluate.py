@@ -14,6 +14,7 @@ from model_training import evaluate
 from model_training.calibration import apply_temperature
 from model_training.contract import as_input
 from model_training.faces import FaceSet, cut_validation
+from model_training.heldback import CUT_OFF
 from model_training.metrics import expected_calibration_error
 from model_training.readers import VOTE_EMOTIONS
 from tests.model_training.fake_faces import KERAS_AND_NUMPY, WRITERS, draw_faces, write_npz
@@ -111,7 +112,7 @@ def test_the_command_prints_one_json_object_and_never_imports_tensorflow(
 ):
     program = (
         "import sys; from model_training.evaluate import main; code = main(); "
-        "heavy = {'tensorflow', 'keras', 'matplotlib', 'tf2onnx'} & set(sys.modules); "
+        "heavy = {'tensorflow', 'keras', 'matplotlib', 'onnx', 'tf2onnx'} & set(sys.modules); "
         "sys.exit(f'imported {heavy}' if heavy else code)"
     )
     options = ["--model", str(exported), "--data", str(run_folder / "test.npz")]
@@ -226,7 +227,9 @@ def test_what_training_held_back_is_scored_when_asked_for(
     metadata = {
         "seed": "5",
         "settings": json.dumps({"schedule": {"validation_fraction": 0.2}}),
-        "data": json.dumps({"validation": {"classes": part.class_counts()}}),
+        "data": json.dumps(
+            {"validation": {"source": "faces" + CUT_OFF, "classes": part.class_counts()}}
+        ),
     }
     model = write_lit_model(tmp_path / "run.onnx", metadata)
     data = write_npz(faces, tmp_path / "faces")

@@ -1,21 +1,23 @@
 """The part a run held back is found again from the model's metadata and the data."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
-from model_training.faces import FaceSet, cut_validation
-from model_training.heldback import held_back_part
+from model_training.datasets import read_faces
+from model_training.faces import FaceSet, cut_validation, find_copies
+from model_training.heldback import CUT_OFF, held_back_part, read_parts
 from storage.errors import InputError
-from tests.model_training.fake_faces import as_rows, draw_faces, write_npz
+from tests.model_training.fake_faces import as_rows, draw_faces, write_kaggle, write_npz
 
 
-def metadata_of(part: FaceSet, *, seed: int = 3) -> dict[str, str]:
+def metadata_of(part: FaceSet, *, source: str = "a" + CUT_OFF, seed: int = 3) -> dict[str, str]:
     return {
         "seed": str(seed),
         "settings": json.dumps({"schedule": {"validation_fraction": 0.2}}),
-        "data": json.dumps({"validation": {"classes": part.class_counts()}}),
+        "data": json.dumps({"validation": {"source": source, "classes": part.class_counts()}}),
     }
 
 
@@ -33,7 +35,7 @@ def test_a_validation_file_of_its_own_is_taken_whole(tmp_path):
     faces = draw_faces([0, 1, 2] * 4)
     data = write_npz(faces, tmp_path / "validation")
 
-    again = held_back_part(data, metadata_of(faces))
+    again = held_back_part(data, metadata_of(faces, source="validation.npz"))
 
     assert np.array_equal(again.images, faces.images)
 
@@ -42,8 +44,40 @@ def test_other_data_is_refused(tmp_path):
     _, part = cut_validation(draw_faces([0, 1, 2] * 20), fraction=0.2, seed=3)
     data = write_npz(draw_faces([0, 1] * 20), tmp_path / "other")
 
-    with pytest.raises(InputError, match=r"other\.npz: expected the data of the run"):
-        held_back_part(data, metadata_of(part))
+    for source in ("a.npz" + CUT_OFF, "a.npz"):
+        with pytest.raises(InputError, match=r"other\.npz: expected the data of the run"):
+            held_back_part(data, metadata_of(part, source=source))
+
+
+def test_data_that_names_splits_and_has_no_validation_part_is_cut_again(tmp_path):
+    """Symptom: the layout most people have, train and test, could be trained on and not calibrated."""
+    faces = draw_faces([0, 1, 2] * 20)
+    folder = write_kaggle(faces, tmp_path / "fer")
+    shutil.rmtree(folder / "validation")
+    (folder / "test").mkdir()
+    training, part = read_parts(folder, None, fraction=0.2, seed=3)
+
+    again = held_back_part(folder, metadata_of(part))
+
+    assert len(training) and as_rows(again) == as_rows(part)
+
+
+def test_validation_faces_that_are_learned_from_are_counted(tmp_path, capsys):
+    training = write_npz(draw_faces([0, 1, 2]), tmp_path / "train")
+    mixed = write_npz(draw_faces([0, 1, 2, 3]), tmp_path / "mixed")
+    copies = int(find_copies(read_faces(mixed), read_faces(training)).sum())
+
+    read_parts(training, mixed, fraction=0.1, seed=1)
+
+    assert 0 < copies < 4
+    assert f"{copies} of the 4 validation faces are exact copies" in capsys.readouterr().out
+
+
+def test_a_validation_file_of_nothing_but_training_faces_is_refused(tmp_path):
+    data = write_npz(draw_faces([0, 1, 2]), tmp_path / "train")
+
+    with pytest.raises(InputError, match="expected other images than --data has, it has all 3"):
+        read_parts(data, data, fraction=0.1, seed=1)
 
 
 @pytest.mark.parametrize("key", ["seed", "settings", "data"])

@@ -8,7 +8,6 @@ import pytest
 
 from model_training import export, prune
 from model_training.contract import as_input
-from model_training.export import load_network
 from model_training.networks import (
     CompactNetwork,
     SeedNetwork,
@@ -16,7 +15,7 @@ from model_training.networks import (
     build_seed_network,
 )
 from model_training.prune_channels import CRITERIA, find_spaces, prune_network
-from model_training.runs import read_history, read_meta
+from model_training.runs import load_network, read_history, read_meta
 from storage.errors import InputError
 from tests.model_training.fake_faces import KERAS_AND_NUMPY, draw_faces, write_npz
 from worker.vision.classifier import Classifier
@@ -213,7 +212,7 @@ def test_the_table_has_a_line_for_what_was_given_and_for_each_share():
     [
         ("compact_run", "0", "--keep: expected more than 0 and at most 1, got 0.0"),
         ("compact_run", "1.5", "--keep: expected more than 0 and at most 1, got 1.5"),
-        ("run_folder", "0.5", "expected a run of the recipe compact, got one of 'seed'"),
+        ("run_folder", "0.5", "expected a run of compact, polish or flat, got one of 'seed'"),
     ],
 )
 def test_what_cannot_be_pruned_is_refused_in_one_line(
@@ -232,3 +231,35 @@ def test_what_cannot_be_pruned_is_refused_in_one_line(
     assert message in error
     assert error.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--epochs", "0"], "--epochs: expected 1 or more, got 0"),
+        (["--time-budget", "0"], "--time-budget: expected more than 0, got 0.0"),
+        (["--learning-rate", "-1"], "--learning-rate: expected more than 0, got -1.0"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(
+    more: list[str], message: str, compact_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):  # fmt: skip
+    options = ["--model", str(compact_run / "best.keras"), "--out", str(tmp_path), "--keep", "1"]
+
+    assert prune.main([*options, "--data", str(compact_run.parent / "faces.npz"), *more]) == 2
+
+    assert message in capsys.readouterr().err
+
+
+def test_other_faces_than_the_run_had_are_refused(
+    compact_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """Symptom: of a run with validation data of its own a tenth of what it had learned from was held back."""
+    data = write_npz(draw_faces([0, 1, 2, 3, 4, 5, 6] * 11), tmp_path / "faces")
+    other = write_npz(draw_faces([0, 1, 2, 3, 4, 5, 6], seed=9), tmp_path / "other")
+    own = str(compact_run.parent / "faces.npz")
+    options = ["--model", str(compact_run / "best.keras"), "--out", str(tmp_path), "--keep", "1"]
+
+    for more in (["--data", str(data)], ["--data", own, "--validation", str(other)]):
+        assert prune.main([*options, *more]) == 2
+        assert "expected the data of the run" in capsys.readouterr().err

@@ -12,7 +12,8 @@ from model_training import export, quantize
 from model_training.calibration import apply_temperature
 from model_training.contract import as_input
 from model_training.faces import FaceSet
-from model_training.metadata import read_metadata, set_metadata
+from model_training.metadata import read_metadata
+from model_training.properties import set_metadata
 from storage.errors import InputError
 from tests.model_training.fake_faces import KERAS_AND_NUMPY, draw_faces, write_npz
 from worker.vision.classifier import Classifier

@@ -67,6 +67,25 @@ def test_something_else_than_a_file_of_answers_is_refused(tmp_path: Path):
         with_teacher(draw_faces([0]), tmp_path / "t.npz")
 
 
+@pytest.mark.parametrize(
+    ("teacher", "out", "message"),
+    [
+        (b"no network", "t.npz", "junk.keras: expected a .keras file, got"),
+        (b"no network", "t", "t: expected a file that ends in .npz"),
+    ],
+)
+def test_what_cannot_teach_or_be_written_is_refused_before_the_work(
+    teacher: bytes, out: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    data = write_npz(draw_faces([0, 1]), tmp_path / "faces")
+    (tmp_path / "junk.keras").write_bytes(teacher)
+    arguments = ["--data", str(data), "--out", str(tmp_path / "new" / out)]
+
+    assert teach.main(["--models", str(tmp_path / "junk.keras"), *arguments]) == 2
+
+    assert message in capsys.readouterr().err
+
+
 def test_a_missing_teacher_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     data = write_npz(draw_faces([0, 1]), tmp_path / "faces")
     arguments = ["--data", str(data), "--out", str(tmp_path / "t.npz")]

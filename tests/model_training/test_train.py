@@ -1,6 +1,7 @@
 """The train command: what a run leaves behind, that it can be repeated, and what it refuses."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,7 @@ def test_validation_may_be_the_other_split_of_the_same_folders(tmp_path: Path):
             ["--recipe", "deep"],
             "--recipe: expected one of seed, compact, polish, flat, transfer, got 'deep'",
         ),
+        (["--seed", "-1"], "--seed: expected 0 to 4294967295, got -1"),
         (["--epochs", "0"], "--epochs: expected 1 or more, got 0"),
         (["--batch-size", "-3"], "--batch-size: expected 1 or more, got -3"),
         ([], "expected enough images to hold a tenth back for validation, got 2"),
@@ -85,3 +87,26 @@ def test_bad_options_end_with_one_line_and_code_2(
     assert message in output.err
     assert output.err.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_holds_a_trained_model_is_left_alone(
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """Symptom: a new run there lost the model, and could be resumed from the checkpoint of the one before."""
+    shutil.copytree(run_folder, tmp_path / "run")
+    data = write_npz(draw_faces([0, 1, 2, 3, 4, 5, 6] * 10), tmp_path / "faces")
+
+    assert _train(data, tmp_path / "run") == 2
+
+    assert "expected a folder without a trained model, found best.keras" in capsys.readouterr().err
+    for name in ("best.keras", "history.csv", "meta.json"):
+        assert (tmp_path / "run" / name).read_bytes() == (run_folder / name).read_bytes()
+
+
+def test_a_run_that_ended_before_it_had_a_model_begins_anew(tmp_path: Path):
+    data = write_npz(draw_faces([0, 1, 2, 3, 4, 5, 6] * 10), tmp_path / "faces")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "meta.json").write_text("{}")
+    (tmp_path / "run" / "history.csv").write_text("epoch\n")
+
+    assert _train(data, tmp_path / "run") == 0

@@ -20,7 +20,8 @@ from model_training.backbones import BACKBONES, Backbone, build_backbone
 from model_training.checkpoints import CHECKPOINT, POSITION
 from model_training.contract import as_input, contract_metadata
 from model_training.distortion import distorted_batches
-from model_training.metadata import set_metadata
+from model_training.heldback import read_parts
+from model_training.properties import set_metadata
 from model_training.recipes import RECIPES, AnnealedRecipe, Annealing, Distortion, Transfer
 from model_training.runs import read_history, read_meta
 from model_training.transfer import build_transfer_network, train_transfer, unfreeze_last_blocks
@@ -108,7 +109,7 @@ def test_a_run_left_in_its_first_stage_reads_its_features_and_ends_alike(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("model_training.transfer.train_annealed", lambda *_, **__: None)
-    parts = train.read_parts(data, None, fraction=0.1, seed=1)
+    parts = read_parts(data, None, fraction=0.1, seed=1)
     recipe = replace(TRANSFER, transfer=Transfer("tiny", "none", SIZE))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("model_training.transfer.fit_head", leave)
@@ -315,7 +316,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path):
         (["--backbone", "alexnet"], "--backbone: expected one of vgg16, resnet50, efficientnetb0"),
         (["--image-size", "31"], "--image-size: expected 32 or more, got 31"),
         (["--weights", "none.h5"], "--weights: expected imagenet, none or a file, found no file"),
-        (["--start-from", "a.keras"], "--start-from: expected the recipe compact (a transfer"),
+        (["--start-from", "a.keras"], "--start-from: expected compact, polish or flat (a transfer"),
         (["--recipe", "compact"], "--backbone: expected the recipe transfer, got 'compact'"),
     ],
 )
