@@ -142,13 +142,15 @@ def test_results_that_are_not_there_are_named(name: str, tmp_path: Path):
 def test_the_committed_results_are_those_of_the_shipped_model():
     model = (ROOT / "worker" / "models" / "expression.onnx").read_bytes()
 
-    for name in ("shipped", "robustness"):
+    shipped = ("shipped", "robustness", "models/3_compact", "quantization/3_int8_reduced")
+    for name in shipped:
         report = json.loads((RESULTS / f"{name}.json").read_text())
         assert report["sha256"] == hashlib.sha256(model).hexdigest(), name
 
 
-def test_the_shipped_card_says_what_the_results_say():
-    text = SHIPPED_CARD.read_text("utf-8")
+@pytest.mark.parametrize("card", [SHIPPED_CARD, ROOT / "README.md"], ids=["card", "README"])
+def test_the_committed_figures_are_those_of_the_results(card: Path):
+    text = card.read_text("utf-8")
 
     assert fill(text, RESULTS) == text
 

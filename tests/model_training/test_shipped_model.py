@@ -17,8 +17,8 @@ MODEL = ROOT / "worker" / "models" / "expression.onnx"
 CARD = MODEL.with_name("README.md")
 PUBLIC_TEST = ROOT.parent / "shared" / "data" / "fer2013_public_test.npz"
 
-LOWEST_ACCURACY = 0.66
-"""The shipped model has 0.68; the smallest common package, mini-XCEPTION, 0.658 on the private test."""
+LOWEST_ACCURACY = 0.69
+"""A little below the shipped model's; the smallest common package, mini-XCEPTION, has 0.658 on the private test."""
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_the_card_carries_the_scores_of_the_metadata(metadata: dict[str, str]):
         assert f"{test[score]:.4f}" in card
 
 
-def test_the_shipped_model_reads_two_of_three_faces_of_the_public_test(
+def test_the_shipped_model_reads_as_many_faces_of_the_public_test_as_promised(
     capsys: pytest.CaptureFixture[str],
 ):
     if not PUBLIC_TEST.exists():
