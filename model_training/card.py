@@ -6,7 +6,7 @@ is. Every figure comes from JSON that another command printed into the folder of
 | file | command | sections |
 | --- | --- | --- |
 | shipped.json | evaluate, all options | claim, file, scores, expressions, confusion, confidence |
-| models/*.json, quantization/*.json | evaluate with --name | models, quantization: a column each, by file name |
+| models/*.json, quantization/*.json | evaluate with --name | models, quantization: a column each, by file name, then shipped.json |
 | robustness.json | robustness | robustness |
 | adjustment.json | adjustment --out | adjustment |
 
@@ -26,6 +26,8 @@ from model_training.commands import run_command
 from storage.errors import InputError
 
 SECTION = re.compile(r"(<!-- card:(\w+) -->)(.*?)(<!-- /card:\2 -->)", re.DOTALL)
+SHIPPED = "shipped.json"
+"""What evaluate prints of the shipped model: the last column of every comparison, too."""
 OPENING = re.compile(r"<!-- card:(\w+) -->")
 
 
@@ -86,7 +88,8 @@ def make_section(name: str, results: Path) -> str:
     files = sorted(path.glob("*.json"))
     if not files:
         raise InputError(f"{path}: expected JSON files of model_training.evaluate, found none")
-    return make([_read(file) for file in files])
+    shipped = {**_read(results / SHIPPED), "name": "**shipped**"}
+    return make([*(_read(file) for file in files), shipped])
 
 
 def _read(path: Path) -> Any:
@@ -97,12 +100,12 @@ def _read(path: Path) -> Any:
 
 
 SECTIONS: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "claim": ("shipped.json", tables.claim),
-    "file": ("shipped.json", tables.file),
-    "scores": ("shipped.json", tables.scores),
-    "expressions": ("shipped.json", tables.expressions),
-    "confusion": ("shipped.json", tables.confusion),
-    "confidence": ("shipped.json", tables.confidence),
+    "claim": (SHIPPED, tables.claim),
+    "file": (SHIPPED, tables.file),
+    "scores": (SHIPPED, tables.scores),
+    "expressions": (SHIPPED, tables.expressions),
+    "confusion": (SHIPPED, tables.confusion),
+    "confidence": (SHIPPED, tables.confidence),
     "models": ("models", tables.models),
     "quantization": ("quantization", tables.models),
     "robustness": ("robustness.json", tables.robustness),
