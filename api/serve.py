@@ -30,9 +30,12 @@ HEARTBEAT_S = 60
 def serve(settings: Settings) -> None:
     """Answer HTTP on settings.host:port until SIGTERM or SIGINT; the database is migrated already.
 
-    Raises ConfigurationError, before anything is opened, if the address needs an API key and there is none.
+    Raises ConfigurationError, before anything is opened, if the address needs an API key and there is none, or if broker or
+    database can't be used.
     """
     settings.check_exposure()
+    settings.check_broker()
+    Database(settings.resolved_database_url).close()
     run_gunicorn(settings, hint_sender)
 
 

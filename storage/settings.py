@@ -5,6 +5,7 @@ only.
 import os
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -13,6 +14,7 @@ from storage.errors import ConfigurationError, DetectorUnavailable
 from storage.records import Detector, JobOptions
 
 GIB = 1024**3
+BROKER_SCHEMES = ("redis", "rediss", "redis+socket")
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -108,4 +110,26 @@ class Settings(BaseSettings):
             raise ConfigurationError(
                 f"host is {self.host!r}, which other machines can reach: set AFFECTLINE_API_KEY"
                 " first, or bind to 127.0.0.1"
+            )
+
+    def check_broker(self) -> None:
+        """Refuse a broker URL that can't be used, or none. Raises ConfigurationError."""
+        if not self.broker_url:
+            raise ConfigurationError(
+                "no broker: set AFFECTLINE_BROKER_URL (redis://HOST:PORT/0),"
+                " or use 'affectline up', which brings its own"
+            )
+        try:
+            parsed = urlsplit(self.broker_url)
+            _ = parsed.port
+        except ValueError as error:
+            # Not in its own words: they may quote the password, whose signs are what is most often wrong.
+            raise ConfigurationError(
+                "AFFECTLINE_BROKER_URL can't be read: host or port is wrong, or the password has signs that"
+                " must be written otherwise, such as %2F for /"
+            ) from error
+        if parsed.scheme not in BROKER_SCHEMES:
+            raise ConfigurationError(
+                f"AFFECTLINE_BROKER_URL begins with {parsed.scheme!r};"
+                " expected redis://HOST:PORT/0, rediss://… or redis+socket://FILE"
             )

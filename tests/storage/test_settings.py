@@ -138,6 +138,31 @@ def test_names_and_wildcards_need_a_key(host: str) -> None:
         Settings.load(host=host).check_exposure()
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://broker:6379/0",
+        "rediss://user:p%2Fss@broker/3",
+        "redis+socket:///run/broker.sock",
+        "redis+socket:///run/broker.sock?virtual_host=5",
+    ],
+)
+def test_a_broker_that_speaks_redis_can_be_used(url: str) -> None:
+    Settings.load(broker_url=url).check_broker()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "amqp://broker", "broker:6379", "foo://x", "redis://broker:port/0", "redis://:p/ss@b:1/0"],
+    ids=["none", "another broker", "no scheme", "nonsense", "no port", "unquoted password"],
+)
+def test_any_other_broker_is_refused_without_a_word_of_its_password(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="AFFECTLINE_BROKER_URL") as caught:
+        Settings.load(broker_url=url).check_broker()
+
+    assert "ss@b" not in caught.value.message and "'p'" not in caught.value.message
+
+
 def test_the_detector_that_needs_a_file_can_be_chosen_where_there_is_one() -> None:
     settings = Settings.load(yunet=Path("yunet.onnx"))
 
