@@ -140,7 +140,9 @@ def worker() -> None:
 
     settings = Settings.load()
     celery = make_celery(settings)
-    capabilities(settings)  # without its model every task would fail
+    # What the children would fail at is refused here: Celery swallows what goes wrong when they begin.
+    Database(settings.resolved_database_url).close()
+    capabilities(settings)
     celery.worker_main(["worker", "--loglevel=WARNING", "--without-gossip", "--without-mingle"])
 
 

@@ -112,7 +112,11 @@ class Part:
 
     def _begin_log_anew(self) -> None:
         # The process appends to its open file: that is emptied, not replaced.
-        shutil.copyfile(self.log, self.log.with_suffix(".log.1"))
+        copy = self.log.with_suffix(".log.1")
+        try:
+            shutil.copyfile(self.log, copy)
+        except OSError:  # no room: half a copy would take the last of it
+            copy.unlink(missing_ok=True)
         os.truncate(self.log, 0)
         self._read_bytes = 0
 

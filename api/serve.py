@@ -1,10 +1,14 @@
 """Run the HTTP front door under gunicorn: one process, many threads."""
 
+import contextlib
+import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # no types
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]  # no types
 
 from api.app import create_app
 from storage.blobs import Blobs
@@ -17,6 +21,8 @@ THREADS = 16
 KEEPALIVE_S = 15
 GRACE_S = 10
 """How long requests in progress may go on when the server is told to stop."""
+HEAD_S = 20.0
+"""A client whose request line and headers have not come by then is given up: until then it holds a thread."""
 HEARTBEAT_S = 60
 """gunicorn kills a worker process whose main loop is stuck for this long; requests may last longer."""
 
@@ -24,9 +30,12 @@ HEARTBEAT_S = 60
 def serve(settings: Settings) -> None:
     """Answer HTTP on settings.host:port until SIGTERM or SIGINT; the database is migrated already.
 
-    Raises ConfigurationError, before anything is opened, if the address needs an API key and there is none.
+    Raises ConfigurationError, before anything is opened, if the address needs an API key and there is none, or if broker or
+    database can't be used.
     """
     settings.check_exposure()
+    settings.check_broker()
+    Database(settings.resolved_database_url).close()
     run_gunicorn(settings, hint_sender)
 
 
@@ -52,7 +61,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
         return {
             "bind": f"{host}:{self._settings.port}",
-            "worker_class": "gthread",
+            "worker_class": _HeadLimitedWorker,
             "workers": 1,
             "threads": THREADS,
             "timeout": HEARTBEAT_S,
@@ -76,3 +85,33 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def _close(self, _arbiter: object, _worker: object) -> None:
         if self._database is not None:
             self._database.close()
+
+
+class _HeadLimitedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's threads read the head of a request for as long as it takes; ours for HEAD_S."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._head_until_s: dict[Any, float] = {}
+        """The connections whose head is being read."""
+
+    def handle(self, conn: Any) -> Any:
+        self._head_until_s[conn] = time.monotonic() + HEAD_S
+        try:
+            return super().handle(conn)
+        finally:
+            self._head_until_s.pop(conn, None)
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        self._head_until_s.pop(conn, None)
+        return super().handle_request(req, conn)
+
+    def murder_pending(self) -> None:
+        """End what takes too long; the main thread calls this every second."""
+        super().murder_pending()
+        for conn, until_s in list(self._head_until_s.items()):
+            if time.monotonic() > until_s:
+                # To the reading thread the client has gone. A timeout of the socket would be logged as an error
+                # each time, and closing would then wait for this client in the main thread.
+                with contextlib.suppress(OSError):
+                    conn.sock.shutdown(socket.SHUT_RD)

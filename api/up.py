@@ -45,6 +45,8 @@ def up(settings: Settings) -> int:
     Raises ConfigurationError for settings that can't work; says so and returns 1 where another one runs already.
     """
     settings.check_exposure()
+    if settings.broker_url:
+        settings.check_broker()
     data = settings.data.resolve()
     (data / "logs").mkdir(parents=True, exist_ok=True)
     try:

@@ -145,7 +145,7 @@ def migrate(database: Database) -> None:
     """Bring the database to the newest schema. Any number of processes may call this at once."""
     with _migration_lock(database):
         config = alembic.config.Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         with database.writing() as connection:
             config.attributes["connection"] = connection
             alembic.command.upgrade(config, "head")

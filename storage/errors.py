@@ -151,6 +151,13 @@ class LiveFull(InputError):
     http_status = 429
 
 
+class LiveOff(InputError):
+    """Live views are switched off in this installation: AFFECTLINE_LIVE_SESSIONS is 0."""
+
+    code = "live_off"
+    http_status = 403
+
+
 class JobEnded(Conflict):
     """The job has ended: there is nothing left to cancel."""
 

@@ -10,7 +10,6 @@ from typing import Protocol
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from storage.errors import ConfigurationError
 from storage.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -21,12 +20,8 @@ _HINT_LIVES_S = 60  # an older one says nothing the sweeper has not said again
 
 
 def make_celery(settings: Settings) -> Celery:
-    """Make the application for a broker. Raises ConfigurationError without one."""
-    if not settings.broker_url:
-        raise ConfigurationError(
-            "no broker: set AFFECTLINE_BROKER_URL (redis://HOST:PORT/0),"
-            " or use 'affectline up', which brings its own"
-        )
+    """Make the application for a broker. Raises ConfigurationError without one that can be used."""
+    settings.check_broker()
     app = Celery("affectline", broker=settings.broker_url, include=["worker.tasks"])
     app.conf.update(
         task_default_queue=QUEUE,

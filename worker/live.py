@@ -20,6 +20,7 @@ from storage.errors import (
     LiveBusy,
     LiveFull,
     LiveNotFound,
+    LiveOff,
     NotFound,
 )
 from worker.analyser import live_messages
@@ -56,11 +57,14 @@ class LiveSessions:
     def open(self) -> str:
         """Start a session and return its id, once its analyser is ready.
 
-        Raises LiveFull if all are taken, ModelContractError or a TransientError if the analyser does not start.
+        Raises LiveOff if there are none here, LiveFull if all are taken, ModelContractError or a TransientError if the
+        analyser does not start.
         """
+        if self._most == 0:
+            raise LiveOff()
         session_id, session = uuid4().hex, _Session(self._limits)
         with self._lock:
-            if len(self._sessions) >= self._most:
+            if len(self._sessions) >= self._most or self._closed.is_set():
                 raise LiveFull(f"all {self._most} live sessions are taken; try again later")
             self._sessions[session_id] = session
             self._watch_idle()
@@ -101,8 +105,8 @@ class LiveSessions:
         """End every session; none can be opened any more."""
         self._closed.set()
         with self._lock:
-            self._most = 0
-        for session_id in list(self._sessions):
+            left = list(self._sessions)
+        for session_id in left:
             with contextlib.suppress(LiveNotFound):
                 self.close(session_id)
 

@@ -13,7 +13,7 @@ from typing import IO, BinaryIO
 
 from flask import Request, Response
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]  # no types
-from werkzeug.exceptions import ClientDisconnected
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Event, Field, File, MultipartDecoder, NeedData, State
 
 from api.http.problems import StorageFull
@@ -27,6 +27,7 @@ PIECE_BYTES = 64 * 1024
 FORM_OVERHEAD_BYTES = 1024 * 1024
 """How much longer than its file a multipart body may be."""
 MAX_FORM_PARTS = 16
+MAX_PART_HEADER_BYTES = 4 * PIECE_BYTES
 MAX_FIELD_BYTES = 4096
 MAX_FILENAME_CHARACTERS = 255
 PATIENCE_S = 60.0
@@ -156,7 +157,7 @@ def receive_form(request: Request, incoming: IncomingMedium) -> ReceivedForm:
     if not boundary or not boundary.isascii():
         raise InputError(f"the multipart body names no boundary; {EXPECTED_UPLOAD}")
     decoder = MultipartDecoder(
-        boundary.encode(), max_form_memory_size=4 * PIECE_BYTES, max_parts=MAX_FORM_PARTS
+        boundary.encode(), max_form_memory_size=MAX_PART_HEADER_BYTES, max_parts=MAX_FORM_PARTS
     )
     form = ReceivedForm()
     current = ""  # name of the field whose data comes; empty for the file
@@ -173,6 +174,11 @@ def receive_form(request: Request, incoming: IncomingMedium) -> ReceivedForm:
                 incoming.write(event.data)
     except ValueError as error:
         raise InputError(f"the multipart body can't be read: {error}") from error
+    except RequestEntityTooLarge as error:  # of the decoder, which does not say what was
+        raise InputError(
+            f"the form has more than {MAX_FORM_PARTS} parts, or the headers of one have more than"
+            f" {MAX_PART_HEADER_BYTES} bytes; {EXPECTED_UPLOAD}"
+        ) from error
     return form
 
 

@@ -191,11 +191,40 @@ def test_config_shows_no_secret(tmp_path: Path) -> None:
     assert "hush" not in done.stdout
 
 
-def test_a_worker_without_a_broker_says_what_to_set(tmp_path: Path) -> None:
-    done = call("worker", AFFECTLINE_DATA=str(tmp_path))
+@pytest.mark.parametrize("part", ["worker", "sweeper", "serve"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"AFFECTLINE_BROKER_URL": ""},
+        {"AFFECTLINE_BROKER_URL": "foo://x"},
+        {"AFFECTLINE_DATABASE_URL": "mysql://x"},
+    ],
+    ids=["no broker", "another broker", "another database"],
+)
+def test_a_part_that_cannot_work_does_not_start_and_says_why(
+    tmp_path: Path, part: str, wrong: dict[str, str]
+) -> None:
+    """Symptom: the worker stayed up with children that failed at every hint."""
+    broker = {"AFFECTLINE_BROKER_URL": "redis://127.0.0.1:1/0"}
 
+    done = call(part, **{"AFFECTLINE_DATA": str(tmp_path), **broker, **wrong})
+
+    assert_refused(done)
+
+
+def assert_refused(done: subprocess.CompletedProcess[str]) -> None:
+    """Check that a command ended with one line about its configuration."""
     assert done.returncode == 1
-    assert "AFFECTLINE_BROKER_URL" in done.stderr
+    assert done.stderr.startswith("affectline: configuration: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["BROKER_URL", "DATABASE_URL"])
+def test_a_system_with_a_wrong_url_does_not_start(tmp_path: Path, name: str) -> None:
+    """Symptom: it said that it was ready, and its worker ended again and again."""
+    done = call("up", **{"AFFECTLINE_DATA": str(tmp_path), f"AFFECTLINE_{name}": "foo://x"})
+
+    assert_refused(done)
 
 
 def test_a_worker_without_its_model_does_not_start(tmp_path: Path) -> None:

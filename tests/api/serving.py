@@ -13,8 +13,8 @@ from pathlib import Path
 
 import httpx
 
+from api import serve
 from api.http import uploads
-from api.serve import run_gunicorn
 from storage.settings import Settings
 from tests.waiting import wait_until
 from worker.tether import tethered
@@ -35,7 +35,7 @@ def free_port() -> int:
 def serving(settings: Settings, *, patience_s: float = uploads.PATIENCE_S) -> Iterator[str]:
     """Run a server on the settings' database and folder; yields its address.
 
-    patience_s: how long it waits for a client that has fallen silent.
+    patience_s: how long it waits for a client that has fallen silent, at most HEAD_S within a request's head.
     """
     port = free_port()
     environment = os.environ | {
@@ -76,4 +76,5 @@ def _answers(address: str) -> bool:
 
 if __name__ == "__main__":
     uploads.PATIENCE_S = float(sys.argv[1])
-    run_gunicorn(Settings.load(), lambda _settings: lambda: None)
+    serve.HEAD_S = min(serve.HEAD_S, uploads.PATIENCE_S)
+    serve.run_gunicorn(Settings.load(), lambda _settings: lambda: None)

@@ -68,13 +68,28 @@ def test_a_bad_picture_is_a_problem_and_a_deleted_session_is_gone(
 def test_a_full_house_says_when_to_come_again(
     settings: Settings, database: Database, blobs: Blobs
 ) -> None:
-    settings = settings.model_copy(update={"live_sessions": 0})
+    settings = settings.model_copy(update={"live_sessions": 1})
     client = create_app(settings, database, blobs, lambda: None).test_client()
+    only = client.post("/v1/live").headers["Location"]
 
     reply = client.post("/v1/live")
 
     problem_of(reply, status=429, code="live_full")
     assert int(reply.headers["Retry-After"]) > 0
+    client.delete(only)
+
+
+def test_where_there_is_no_live_view_nobody_is_told_to_come_again(
+    settings: Settings, database: Database, blobs: Blobs
+) -> None:
+    settings = settings.model_copy(update={"live_sessions": 0})
+    client = create_app(settings, database, blobs, lambda: None).test_client()
+
+    reply = client.post("/v1/live")
+
+    problem = problem_of(reply, status=403, code="live_off")
+    assert "AFFECTLINE_LIVE_SESSIONS" in problem["detail"]
+    assert "Retry-After" not in reply.headers
 
 
 @pytest.mark.parametrize(

@@ -245,7 +245,17 @@ class TestRefusals:
             "/v1/jobs", data=endless, content_type="multipart/form-data; boundary=b"
         )
 
-        problem_of(reply, status=413, code="too_large")
+        problem = problem_of(reply, status=400, code="invalid_input")
+        assert "headers" in problem["detail"]
+
+    def test_a_form_with_many_fields_is_told_so(self, client: FlaskClient) -> None:
+        """Symptom: its small file was said to be too large."""
+        fields = {f"field{number}": "x" for number in range(20)}
+
+        reply = client.post("/v1/jobs", data=form() | fields)
+
+        problem = problem_of(reply, status=400, code="invalid_input")
+        assert "more than 16 parts" in problem["detail"]
 
     def test_unknown_options_are_refused_by_name(self, client: FlaskClient) -> None:
         address = client.post("/v1/jobs?filename=a.png&fps=3", data=PNG)

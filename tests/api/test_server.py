@@ -4,12 +4,13 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-from api.serve import serve
+from api.serve import THREADS, serve
 from storage.blobs import Blobs
 from storage.database import Database, migrate
 from storage.errors import ConfigurationError
@@ -142,6 +143,44 @@ def test_a_client_that_falls_silent_is_given_up(
     assert time.monotonic() - begun_s > SILENCE_S / 2
     assert received.startswith(b"HTTP/1.1 400") and b"incomplete_upload" in received
     wait_until(lambda: not any(blobs.folder.iterdir()), "its folder is gone")
+
+
+def test_requests_that_never_come_whole_do_not_keep_others_out(address: str) -> None:
+    """Each holds a thread; without a limit they would all be held for as long as the clients please."""
+    host = urlsplit(address)
+    with ExitStack() as stack:
+        for _ in range(THREADS + 4):
+            connection = socket.create_connection((host.hostname, host.port))
+            stack.enter_context(connection)
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: local")
+
+        reply = httpx.get(f"{address}/healthz", timeout=3 * SILENCE_S)
+
+    assert reply.status_code == 200
+
+
+def test_a_request_that_comes_byte_by_byte_is_given_up(address: str) -> None:
+    host = urlsplit(address)
+    begun_s = time.monotonic()
+    with socket.create_connection((host.hostname, host.port)) as connection:
+        connection.settimeout(0.1)
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: ")
+
+        while not is_over(connection):
+            connection.sendall(b"x")
+            assert time.monotonic() - begun_s < 3 * SILENCE_S
+
+    assert time.monotonic() - begun_s > SILENCE_S / 2
+
+
+def is_over(connection: socket.socket) -> bool:
+    """Tell, after a moment, whether the server has closed its end."""
+    try:
+        return connection.recv(1) == b""
+    except TimeoutError:
+        return False
+    except ConnectionResetError:
+        return True
 
 
 LARGE = 20_000_000  # more than the buffers of both sockets together

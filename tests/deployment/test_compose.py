@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML  # what check-jsonschema reads YAML with
 
+from storage.settings import Settings
 from tests.deployment.deployed import ROOT, is_command, read, setting_names
 
 OURS = ("migrate", "api", "worker", "sweeper")
@@ -35,6 +36,19 @@ def test_a_service_runs_a_command_that_exists(name: str) -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_a_service_sets_only_settings_that_exist(name: str) -> None:
     assert set(services()[name]["environment"]) <= setting_names()
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_setting_that_is_a_number_is_passed_on_where_it_is_set(name: str) -> None:
+    """Symptom: an exported AFFECTLINE_WORKERS had no effect."""
+    fields = Settings.model_fields
+    numbers = {n for n in fields if fields[n].annotation in (int, float) and n != "port"}
+
+    environment = services()[name]["environment"]
+
+    assert {f"AFFECTLINE_{n.upper()}" for n in numbers} == {
+        setting for setting, value in environment.items() if value is None
+    }
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -140,6 +140,22 @@ def test_a_log_does_not_grow_without_end(
     assert part.log.with_suffix(".log.1").read_text().endswith("\n")
 
 
+def test_a_full_disk_costs_the_old_log_and_nothing_else(
+    parts: list[Part], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(part_module, "LONGEST_LOG_BYTES", 1000)
+    part = make_part(parts, tmp_path, "")
+    copy = part.log.with_suffix(".log.1")
+    copy.symlink_to("/dev/full")
+    part.log.write_text("INFO all is well\n" * 100 + "ERROR the disk is full\n")
+
+    shown = [part.new_troubles() for _ in range(3)]
+
+    assert [line for lines in shown for line in lines] == ["ERROR the disk is full"]
+    assert part.log.stat().st_size == 0
+    assert not copy.is_symlink()
+
+
 def test_parts_get_the_settings_as_they_were_worked_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

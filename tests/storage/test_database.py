@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from storage import jobs
-from storage.database import Database, migrate, now_s
+from storage.database import MIGRATIONS, Database, migrate, now_s
 from storage.errors import ConfigurationError, NotFound
 from tests.storage.made_jobs import new_job
 
@@ -63,6 +63,18 @@ def test_the_folder_of_a_sqlite_file_is_made(tmp_path: Path) -> None:
     database.close()
 
     assert file.exists()
+
+
+def test_a_checkout_may_lie_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Symptom: with a % in its path there was no database."""
+    checkout = tmp_path / "100%"
+    checkout.symlink_to(MIGRATIONS.parent)
+    monkeypatch.setattr("storage.database.MIGRATIONS", checkout / "migrations")
+
+    database = Database(f"sqlite:///{tmp_path / 'affectline.sqlite'}")
+    migrate(database)
+    database.check()
+    database.close()
 
 
 def test_readers_of_sqlite_do_not_wait_for_a_writer(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from storage.database import Database, migrate
 from storage.errors import ConfigurationError, DetectorUnavailable
 from storage.records import Detector
 from storage.settings import Settings
@@ -80,6 +81,30 @@ def test_a_wrong_value_is_named_with_its_variable(
     assert WRONG[name] in caught.value.message
 
 
+SECONDS = ("segment_target_s", "lease_s", "analyser_patience_s", "analyser_limit_s")
+ENDLESS = [(name, text) for name in SECONDS for text in ("inf", "nan", "1e12")]
+
+
+@pytest.mark.parametrize(("name", "text"), [*ENDLESS, ("analyser_memory_bytes", f"{9 * 10**18}")])
+def test_no_limit_is_without_end(name: str, text: str) -> None:
+    """Symptom: numbers too large for the system's own calls failed at work, as the file's fault."""
+    with pytest.raises(ConfigurationError, match=f"AFFECTLINE_{name.upper()}"):
+        Settings.load(**{name: text})
+
+
+@pytest.mark.parametrize("mounted", ["secret\n", "secret\r\n", " secret "])
+def test_a_key_out_of_a_file_is_the_key_in_a_header(mounted: str) -> None:
+    assert Settings.load(api_key=mounted).api_key == "secret"
+
+
+@pytest.mark.parametrize("key", ["two secrets", "two\nsecrets", " ", "\n"])
+def test_a_key_no_header_can_carry_is_refused_and_not_shown(key: str) -> None:
+    with pytest.raises(ConfigurationError, match="AFFECTLINE_API_KEY") as caught:
+        Settings.load(api_key=key)
+
+    assert "secrets" not in caught.value.message
+
+
 def test_all_wrong_values_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, text in WRONG.items():
         monkeypatch.setenv(f"AFFECTLINE_{name.upper()}", text)
@@ -119,6 +144,17 @@ def test_a_database_url_is_taken_as_it_is() -> None:
     assert Settings.load(database_url=url).resolved_database_url == url
 
 
+@pytest.mark.parametrize("name", ["50%", "%41 and a space", "why?"])
+def test_the_database_lies_in_the_data_folder_whatever_its_name(tmp_path: Path, name: str) -> None:
+    settings = Settings.load(data=tmp_path / name)
+
+    database = Database(settings.resolved_database_url)
+    migrate(database)
+    database.close()
+
+    assert (tmp_path / name / "affectline.sqlite").exists()
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
 def test_loopback_needs_no_key(host: str) -> None:
     Settings.load(host=host).check_exposure()
@@ -136,6 +172,31 @@ def test_any_other_address_needs_a_key(host: str) -> None:
 def test_names_and_wildcards_need_a_key(host: str) -> None:
     with pytest.raises(ConfigurationError, match="AFFECTLINE_API_KEY"):
         Settings.load(host=host).check_exposure()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://broker:6379/0",
+        "rediss://user:p%2Fss@broker/3",
+        "redis+socket:///run/broker.sock",
+        "redis+socket:///run/broker.sock?virtual_host=5",
+    ],
+)
+def test_a_broker_that_speaks_redis_can_be_used(url: str) -> None:
+    Settings.load(broker_url=url).check_broker()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "amqp://broker", "broker:6379", "foo://x", "redis://broker:port/0", "redis://:p/ss@b:1/0"],
+    ids=["none", "another broker", "no scheme", "nonsense", "no port", "unquoted password"],
+)
+def test_any_other_broker_is_refused_without_a_word_of_its_password(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="AFFECTLINE_BROKER_URL") as caught:
+        Settings.load(broker_url=url).check_broker()
+
+    assert "ss@b" not in caught.value.message and "'p'" not in caught.value.message
 
 
 def test_the_detector_that_needs_a_file_can_be_chosen_where_there_is_one() -> None:

@@ -151,3 +151,11 @@ def test_a_model_that_cannot_be_loaded_is_said_and_takes_no_place(tmp_path: Path
         with pytest.raises(ModelContractError):
             sessions.open()
     sessions.close_all()
+
+
+def test_none_is_opened_after_the_end() -> None:
+    sessions = LiveSessions(LIMITS, most=1)
+    sessions.close_all()
+
+    with pytest.raises(LiveFull):
+        sessions.open()
