@@ -22,7 +22,7 @@ from sqlalchemy.exc import OperationalError
 
 from api.annotate import Progress, Show, annotate
 from storage.blobs import Blobs
-from storage.database import Database, migrate
+from storage.database import Database, check_schema, migrate
 from storage.errors import AffectlineError, DatabaseUnavailable, InputError
 from storage.records import Scores
 from storage.settings import Settings
@@ -141,6 +141,7 @@ def worker() -> None:
     settings = Settings.load()
     celery = make_celery(settings)
     capabilities(settings)  # without its model every task would fail
+    check_schema(settings.resolved_database_url)
     celery.worker_main(["worker", "--loglevel=WARNING", "--without-gossip", "--without-mingle"])
 
 
@@ -151,6 +152,7 @@ def sweeper() -> None:
     from worker.sweeper import Sweeper
 
     settings = Settings.load()
+    check_schema(settings.resolved_database_url)
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())

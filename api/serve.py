@@ -8,7 +8,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  #
 
 from api.app import create_app
 from storage.blobs import Blobs
-from storage.database import Database
+from storage.database import Database, check_schema
 from storage.settings import Settings
 from worker.celery_app import hint_sender
 
@@ -24,9 +24,11 @@ HEARTBEAT_S = 60
 def serve(settings: Settings) -> None:
     """Answer HTTP on settings.host:port until SIGTERM or SIGINT; the database is migrated already.
 
-    Raises ConfigurationError, before anything is opened, if the address needs an API key and there is none.
+    Raises ConfigurationError, before anything is opened, if the address needs an API key and there is none, and if the
+    database has another schema.
     """
     settings.check_exposure()
+    check_schema(settings.resolved_database_url)
     run_gunicorn(settings, hint_sender)
 
 

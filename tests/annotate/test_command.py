@@ -219,6 +219,32 @@ def test_the_database_is_upgraded_by_hand(tmp_path: Path) -> None:
     assert (tmp_path / "affectline.sqlite").exists()
 
 
+@pytest.mark.parametrize(
+    ("command", "revision", "remedy"),
+    [
+        (["serve"], "0001", "run 'affectline db upgrade'"),
+        (["worker"], "0001", "run 'affectline db upgrade'"),
+        (["sweeper"], "0001", "run 'affectline db upgrade'"),
+        (["db", "upgrade"], "9999", "newer than this program"),
+    ],
+    ids=lambda given: " ".join(given) if isinstance(given, list) else "",
+)
+def test_the_schema_of_another_version_is_one_line_that_says_what_to_do(
+    tmp_path: Path, command: list[str], revision: str, remedy: str
+) -> None:
+    call("db", "upgrade", AFFECTLINE_DATA=str(tmp_path))
+    with closing(sqlite3.connect(tmp_path / "affectline.sqlite")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+
+    done = call(
+        *command, AFFECTLINE_DATA=str(tmp_path), AFFECTLINE_BROKER_URL="redis://127.0.0.1:1/0"
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("affectline: configuration: the database")
+    assert remedy in done.stderr and len(done.stderr.splitlines()) == 1
+
+
 def test_a_database_that_does_not_answer_is_one_line_with_its_code(tmp_path: Path) -> None:
     (tmp_path / "affectline.sqlite").mkdir()
 

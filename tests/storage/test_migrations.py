@@ -13,9 +13,11 @@ from sqlalchemy import delete, select, text
 from sqlalchemy.exc import DBAPIError
 
 from storage import commits
-from storage.database import MIGRATIONS, Database, migrate
+from storage.database import Database, check_schema, migrate
+from storage.errors import ConfigurationError
 from storage.plots import PlotRange, read_plot
 from storage.records import FrameRow, Scores, SegmentObservations
+from storage.revisions import MIGRATIONS
 from storage.tables import metadata, rollups, segments
 from storage.timelines import iterate_pages, read_frames
 from storage.tracks import read_tracks
@@ -155,7 +157,7 @@ def test_what_the_first_version_had_done_gains_plots_peaks_and_pictures(
     with fresh_database.writing() as connection:
         connection.execute(delete(rollups))
         connection.execute(delete(segments).where(segments.c.kind == "illustrate"))
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
+    _say_revision(fresh_database, "0002")
 
     migrate(fresh_database)
 
@@ -169,8 +171,7 @@ def test_what_has_all_this_or_is_not_done_is_left_alone(fresh_database: Database
     _done_job(fresh_database)
     planned_job(fresh_database, 3)
     before = _later_gains(fresh_database)
-    with fresh_database.writing() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
+    _say_revision(fresh_database, "0002")
 
     migrate(fresh_database)
 
@@ -208,9 +209,41 @@ def _connect(url: str) -> str:
 def test_a_database_without_tables_is_not_ready(database_url: str) -> None:
     database = Database(database_url)
 
-    with pytest.raises(DBAPIError):
+    with pytest.raises(ConfigurationError, match=r"no schema yet.*run 'affectline db upgrade'"):
         database.check()
     database.close()
+
+
+def test_a_database_that_lost_a_table_is_not_ready(fresh_database: Database) -> None:
+    metadata.drop_all(fresh_database.engine)
+
+    with pytest.raises(DBAPIError):
+        fresh_database.check()
+
+
+def _say_revision(database: Database, revision: str) -> None:
+    with database.writing() as connection:
+        connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
+
+
+def test_a_forgotten_upgrade_is_told(fresh_database: Database) -> None:
+    """Symptom: all looked healthy, and each failure blamed the database or the file."""
+    fresh_database.check()
+    _say_revision(fresh_database, "0001")
+
+    with pytest.raises(ConfigurationError, match=r"revision 0001; .*run 'affectline db upgrade'"):
+        fresh_database.check()
+    with pytest.raises(ConfigurationError, match="run 'affectline db upgrade'"):
+        check_schema(fresh_database.url)
+
+
+def test_a_schema_of_a_later_version_is_left_alone(fresh_database: Database) -> None:
+    """Symptom: a traceback of the migration tool."""
+    _say_revision(fresh_database, "9999")
+
+    for use in (migrate, Database.check):
+        with pytest.raises(ConfigurationError, match="revision 9999, newer than this program"):
+            use(fresh_database)
 
 
 def test_eight_processes_open_a_new_database_at_once(database_url: str) -> None:

@@ -13,10 +13,11 @@ from sqlalchemy import delete, select, update
 
 from storage import claims, jobs, timelines
 from storage.blobs import sha256_of
-from storage.database import MIGRATIONS, Database, migrate
+from storage.database import Database, migrate
 from storage.errors import LeaseLost
 from storage.jobs import JobView, StoredMedium
 from storage.records import JobOptions, JobState, SegmentKind
+from storage.revisions import MIGRATIONS
 from storage.tables import media, segments
 from tests.vision.made_media import (
     Recipe,
