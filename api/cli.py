@@ -27,7 +27,7 @@ from storage.errors import AffectlineError, DatabaseUnavailable, InputError
 from storage.records import Scores
 from storage.settings import Settings
 from storage.version import VERSION
-from worker.engine import capabilities
+from worker.analyser.client import Analyser, AnalyserLimits
 
 app = typer.Typer(
     name="affectline",
@@ -140,7 +140,8 @@ def worker() -> None:
 
     settings = Settings.load()
     celery = make_celery(settings)
-    capabilities(settings)  # without its model every task would fail
+    with Analyser(AnalyserLimits.from_settings(settings)) as analyser:
+        analyser.load()  # without its model every task would fail
     check_schema(settings.resolved_database_url)
     celery.worker_main(["worker", "--loglevel=WARNING", "--without-gossip", "--without-mingle"])
 

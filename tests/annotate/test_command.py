@@ -211,6 +211,29 @@ def test_a_worker_without_its_model_does_not_start(tmp_path: Path) -> None:
     assert done.stderr.startswith("affectline: model_contract: ")
 
 
+@pytest.mark.parametrize("command", ["worker", "annotate"])
+def test_nobody_works_with_a_model_file_that_is_no_model(
+    tmp_path: Path, clip: Path, command: str
+) -> None:
+    """Symptom: a worker took each piece of work again and again, and the job ran for ever."""
+    wrong = tmp_path / "wrong.onnx"
+    wrong.write_bytes(b"no model")
+    call("db", "upgrade", AFFECTLINE_DATA=str(tmp_path))
+    arguments = [clip, "-o", tmp_path / "out"] if command == "annotate" else []
+
+    done = call(
+        command,
+        *arguments,
+        AFFECTLINE_DATA=str(tmp_path),
+        AFFECTLINE_BROKER_URL="redis://127.0.0.1:1/0",
+        AFFECTLINE_MODEL=str(wrong),
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"affectline: model_contract: {wrong}: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_the_database_is_upgraded_by_hand(tmp_path: Path) -> None:
     for _ in range(2):
         done = call("db", "upgrade", AFFECTLINE_DATA=str(tmp_path))

@@ -233,6 +233,17 @@ def test_a_file_that_is_no_model_is_named(
         analyse(analyser, clip, planned, planned.segments[0])
 
 
+def test_a_file_that_is_no_model_is_told_before_there_is_work(
+    analyser: Analyser, new_analyser: NewAnalyser, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "wrong.onnx"
+    wrong.write_bytes(b"no model")
+
+    analyser.load()
+    with pytest.raises(ModelContractError, match=r"wrong\.onnx"):
+        new_analyser(model=wrong).load()
+
+
 def test_a_detector_given_by_its_file_finds_the_face(
     new_analyser: NewAnalyser, clip: Path, yunet_file: Path
 ) -> None:

@@ -44,6 +44,8 @@ class _Desk:
         medium = descriptors[0]
         try:
             match request.header["ask"]:
+                case "load":
+                    return self._load()
                 case "plan":
                     return self._plan(request, medium)
                 case "analyse":
@@ -67,6 +69,10 @@ class _Desk:
         except Exception as error:  # whatever a library raises must reach the parent typed
             logger.exception("the analyser could not answer")
             return messages.failure(AnalyserDied(f"unexpected {type(error).__name__}: {error}"))
+
+    def _load(self) -> Message:
+        self._pipeline(JobOptions().detector)
+        return messages.loaded_answer()
 
     def _plan(self, request: Message, descriptor: int) -> Message:
         plan = plan_medium(
