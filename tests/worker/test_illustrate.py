@@ -14,6 +14,7 @@ from sqlalchemy import delete, select, update
 from storage import claims, jobs, timelines
 from storage.blobs import sha256_of
 from storage.database import Database, migrate
+from storage.decisions import retry_job
 from storage.errors import LeaseLost
 from storage.jobs import JobView, StoredMedium
 from storage.records import JobOptions, JobState, SegmentKind
@@ -119,6 +120,23 @@ def test_a_tiff_gets_a_jpeg(
     work_to_the_end(engine, analyser, job_id)
 
     assert beside(engine, job_id) == {"media", JOB_THUMBNAIL, STILL_PREVIEW}
+
+
+def test_pictures_that_could_not_be_written_can_be_asked_for_again(
+    engine: Engine, analyser: Analyser, upload: Upload, tmp_path: Path
+) -> None:
+    """Symptom: the error escaped, ten leases later the pictures were given up, and for good."""
+    job_id = upload(write_video(tmp_path / "talk.avi", talking_head(20), Recipe(codec="mpeg4")))
+    in_the_way = engine.blobs.folder / job_id / track_thumbnail(0)
+    in_the_way.mkdir()
+
+    work_to_the_end(engine, analyser, job_id)
+
+    assert beside(engine, job_id) == {"media", in_the_way.name}
+    in_the_way.rmdir()
+    retry_job(engine.database, job_id)
+    work_to_the_end(engine, analyser, job_id)
+    assert beside(engine, job_id) == {"media", JOB_THUMBNAIL, track_thumbnail(0), VIDEO_PREVIEW}
 
 
 def test_a_recording_of_the_first_version_gets_its_pictures_after_the_upgrade(
