@@ -22,12 +22,12 @@ from sqlalchemy.exc import OperationalError
 
 from api.annotate import Progress, Show, annotate
 from storage.blobs import Blobs
-from storage.database import Database, migrate
+from storage.database import Database, check_schema, migrate
 from storage.errors import AffectlineError, DatabaseUnavailable, InputError
 from storage.records import Scores
 from storage.settings import Settings
 from storage.version import VERSION
-from worker.engine import capabilities
+from worker.analyser.client import Analyser, AnalyserLimits
 
 app = typer.Typer(
     name="affectline",
@@ -141,8 +141,9 @@ def worker() -> None:
     settings = Settings.load()
     celery = make_celery(settings)
     # What the children would fail at is refused here: Celery swallows what goes wrong when they begin.
-    Database(settings.resolved_database_url).close()
-    capabilities(settings)
+    with Analyser(AnalyserLimits.from_settings(settings)) as analyser:
+        analyser.load()
+    check_schema(settings.resolved_database_url)
     celery.worker_main(["worker", "--loglevel=WARNING", "--without-gossip", "--without-mingle"])
 
 
@@ -153,6 +154,7 @@ def sweeper() -> None:
     from worker.sweeper import Sweeper
 
     settings = Settings.load()
+    check_schema(settings.resolved_database_url)
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())

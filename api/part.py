@@ -17,7 +17,8 @@ _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 _HEALTHY_AFTER_S = 30.0
 """A part that ran this long starts anew with the shortest pause."""
-_TROUBLE = re.compile(r"\b(ERROR|CRITICAL|FATAL)\b|^\w*(Error|Exception): ")
+_TROUBLE = re.compile(r"\b(ERROR|CRITICAL|FATAL)\b|^\w*(Error|Exception): |^affectline: ")
+"""A command that ends with an error says `affectline: CODE: …` (api.cli.main)."""
 _LINES_AT_ONCE = 5
 _STOP_TICK_S = 0.05
 

@@ -12,7 +12,7 @@ from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped
 
 from api.app import create_app
 from storage.blobs import Blobs
-from storage.database import Database
+from storage.database import Database, check_schema
 from storage.settings import Settings
 from worker.celery_app import hint_sender
 
@@ -35,7 +35,7 @@ def serve(settings: Settings) -> None:
     """
     settings.check_exposure()
     settings.check_broker()
-    Database(settings.resolved_database_url).close()
+    check_schema(settings.resolved_database_url)
     run_gunicorn(settings, hint_sender)
 
 

@@ -6,7 +6,7 @@ is. Every figure comes from JSON that another command printed into the folder of
 | file | command | sections |
 | --- | --- | --- |
 | shipped.json | evaluate, all options | claim, file, scores, expressions, confusion, confidence |
-| models/*.json, quantization/*.json | evaluate with --name | models, quantization: a column each, by file name, then shipped.json |
+| models/*.json, quantization/*.json | evaluate with --name | models, quantization: a column each, then shipped.json |
 | robustness.json | robustness | robustness |
 | adjustment.json | adjustment --out | adjustment |
 

@@ -3,6 +3,7 @@ PostgreSQL.
 """
 
 import fcntl
+import logging
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -13,13 +14,15 @@ from typing import Any
 import alembic.command
 import alembic.config
 from sqlalchemy import URL, Connection, Double, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from storage.errors import ConfigurationError
+from storage.revisions import MIGRATIONS, refuse_newer, require_newest
 
-MIGRATIONS = Path(__file__).parent.parent / "migrations"
+logger = logging.getLogger(__name__)
+
 _MIGRATION_LOCK = 0x0AFFEC71  # any fixed number: the key of PostgreSQL's advisory lock
 _BUSY_TIMEOUT_MS = 30_000
 _WAL_RETRY_S = 0.02
@@ -75,8 +78,12 @@ class Database:
             yield connection
 
     def check(self) -> None:
-        """Look for a job. Raises DBAPIError if the database can't be reached or has no tables."""
+        """Look at the schema and for a job.
+
+        Raises ConfigurationError for another schema than this program's, DBAPIError if the database can't be reached.
+        """
         with self.reading() as connection:
+            require_newest(connection)
             connection.execute(text("SELECT 1 FROM jobs LIMIT 1"))
 
     def close(self) -> None:
@@ -142,13 +149,31 @@ def _make_sqlite_engine(url: URL, file: Path) -> Engine:
 
 
 def migrate(database: Database) -> None:
-    """Bring the database to the newest schema. Any number of processes may call this at once."""
+    """Bring the database to the newest schema. Any number of processes may call this at once.
+
+    Raises ConfigurationError for a schema that is newer than this program.
+    """
     with _migration_lock(database):
         config = alembic.config.Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         with database.writing() as connection:
+            refuse_newer(connection)
             config.attributes["connection"] = connection
             alembic.command.upgrade(config, "head")
+
+
+def check_schema(url: str) -> None:
+    """Raise ConfigurationError, before anything is begun on it, for a database with another schema than this program's.
+
+    One that is away may come yet, as it may go later: whoever uses it waits for it.
+    """
+    database = Database(url)
+    try:
+        database.check()
+    except DBAPIError as error:
+        logger.warning("the database does not answer yet: %s", error.orig)
+    finally:
+        database.close()
 
 
 @contextmanager

@@ -36,12 +36,17 @@ def cancel_job(database: Database, job_id: str) -> None:
 def retry_job(database: Database, job_id: str) -> None:
     """Take up a job that failed or was cancelled: what is done is kept, the rest begins anew with clean counts.
 
-    Raises NotFound, and JobNotEnded for a job that is done or still worked at.
+    Of one that is done, its pictures, if they could not be made. Raises NotFound, and JobNotEnded where there is nothing
+    to try again.
     """
     with database.writing() as connection:
         job, state = _locked(connection, job_id)
+        if state is JobState.DONE and _ready_failed(connection, job):
+            return
         if state not in ENDED_EARLY:
-            raise JobNotEnded(f"the job is {state}; expected one that failed or was cancelled")
+            raise JobNotEnded(
+                f"the job is {state}; expected one that failed or was cancelled, or whose pictures could not be made"
+            )
         # A planned one runs: if the model or engine of its plan is gone, that is what gets it planned anew.
         planned = jobs.c.segments_total.is_not(None)
         begun = case((planned, JobState.RUNNING), else_=JobState.QUEUED)
@@ -50,14 +55,23 @@ def retry_job(database: Database, job_id: str) -> None:
             .where(jobs.c.job == job)
             .values(state=begun, error_code=None, error_message=None, finished_at=None)
         )
-        waiting = segments.c.kind == SegmentKind.FINALISE
-        for mine, becomes in ((waiting, SegmentState.WAITING), (~waiting, SegmentState.READY)):
-            connection.execute(
-                update(segments)
-                .where(segments.c.job == job, segments.c.state != SegmentState.DONE, mine)
-                .values(state=becomes, failures=0, losses=0)
-            )
+        _ready_failed(connection, job)
         ready_finalise(connection, job)
+
+
+def _ready_failed(connection: Connection, job: int) -> bool:
+    """Let the failed pieces of a job be claimed again, finalise when all others are done. Returns whether there were any."""
+    waiting = segments.c.kind == SegmentKind.FINALISE
+    readied = connection.execute(
+        update(segments)
+        .where(segments.c.job == job, segments.c.state == SegmentState.FAILED)
+        .values(
+            state=case((waiting, SegmentState.WAITING), else_=SegmentState.READY),
+            failures=0,
+            losses=0,
+        )
+    )
+    return readied.rowcount > 0
 
 
 def _locked(connection: Connection, job_id: str) -> tuple[int, JobState]:

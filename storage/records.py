@@ -211,8 +211,8 @@ class SegmentSlice:
             pts=tuple(given["pts"]),
             look=tuple(given["look"]),
             entries=tuple(given["entries"]),
-            opening_pts=given["opening_pts"],
-            closing_pts=given["closing_pts"],
+            opening_pts=given.get("opening_pts"),  # not in what the first version packed
+            closing_pts=given.get("closing_pts"),
         )
 
 

@@ -46,5 +46,7 @@ def _browsers_play(media: MediaInfo) -> bool:
     if media.container not in (_ISO, _MATROSKA):
         return False
     if media.codec == "h264":
-        return media.pixel_format in _H264_PIXELS
+        return (
+            media.pixel_format in _H264_PIXELS or not media.pixel_format
+        )  # unknown: mostly they are
     return media.codec in _OPEN_CODECS

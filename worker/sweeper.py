@@ -37,14 +37,14 @@ class Sweeper:
     send_hints: Callable[[int], None]
 
     def sweep(self) -> None:
-        """Free expired leases, send the hints that got lost, finish removals that were cut off."""
+        """Free expired leases, finish removals that were cut off, send the hints that got lost."""
         freed = failures.free_expired_leases(self.database)
         if freed:
             logger.warning("%d leases had expired; their work is free again", freed)
-        ready = claims.count_ready(self.database)
-        if ready and not self.waiting_hints():
-            self.send_hints(min(ready, _MAX_HINTS_PER_TICK))
         finish_removals(self.database, self.blobs)
+        ready = claims.count_ready(self.database)
+        if ready and not self.waiting_hints():  # comes last: without a broker it raises
+            self.send_hints(min(ready, _MAX_HINTS_PER_TICK))
 
     def tidy(self) -> None:
         """Remove what killed uploads left behind: a look at every folder, so not every second."""

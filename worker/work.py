@@ -9,6 +9,7 @@ from storage.errors import (
     AnalyserOutOfMemory,
     ConfigurationError,
     LeaseLost,
+    OutputFailed,
 )
 from storage.records import SegmentKind
 from worker.analyser.client import Analyser
@@ -26,22 +27,33 @@ def work_next(engine: Engine, analyser: Analyser) -> bool:
     claim = claims.claim_next(engine.database, engine.able, lease_s=engine.settings.lease_s)
     if claim is None:
         return failures.adopt_orphan(engine.database, engine.able)
-    facts = {"job": claim.job, "segment": claim.segment, "kind": str(claim.kind)}
     try:
         _work(engine, analyser, claim)
     except Stopping:
         claims.hand_back(engine.database, claim)
     except LeaseLost:
-        logger.warning("lease lost, result dropped", extra=facts)
+        logger.warning("lease lost, result dropped", extra=_facts(claim))
     except ConfigurationError:  # of this worker, not of the job: others may do better
         claims.hand_back(engine.database, claim)
         raise
     except AffectlineError as error:
-        logger.warning("%s: %s", error.code, error.message, extra=facts)
-        failures.report_failure(engine.database, claim, error)
+        _report(engine, claim, error)
     except MemoryError:  # it would end the whole Celery worker: celery issue 10462
-        failures.report_failure(engine.database, claim, AnalyserOutOfMemory())
+        _report(engine, claim, AnalyserOutOfMemory())
+    except OSError as error:  # of writing: what can't be read is typed by storage.blobs
+        _report(
+            engine, claim, OutputFailed(f"a file of the job can't be written: {error.strerror}")
+        )
     return True
+
+
+def _report(engine: Engine, claim: Claim, error: AffectlineError) -> None:
+    logger.warning("%s: %s", error.code, error.message, extra=_facts(claim))
+    failures.report_failure(engine.database, claim, error)
+
+
+def _facts(claim: Claim) -> dict[str, object]:
+    return {"job": claim.job, "segment": claim.segment, "kind": str(claim.kind)}
 
 
 def _work(engine: Engine, analyser: Analyser, claim: Claim) -> None:

@@ -204,7 +204,7 @@ def cancel_one_job(path: JobPath, query: NoParameters) -> Response:
     responses={"202": JobReply, **problem_responses(400, 401, 403, 404, 409)},
 )
 def retry_one_job(path: JobPath, query: NoParameters) -> Response:
-    """Try a job again that failed or was cancelled, from where it stopped."""
+    """Try a job again that failed or was cancelled, from where it stopped; of one that is done, pictures that failed."""
     retry_job(services().database, checked_id(path))
     return _accepted(path.id)
 

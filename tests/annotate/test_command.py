@@ -240,12 +240,61 @@ def test_a_worker_without_its_model_does_not_start(tmp_path: Path) -> None:
     assert done.stderr.startswith("affectline: model_contract: ")
 
 
+@pytest.mark.parametrize("command", ["worker", "annotate"])
+def test_nobody_works_with_a_model_file_that_is_no_model(
+    tmp_path: Path, clip: Path, command: str
+) -> None:
+    """Symptom: a worker took each piece of work again and again, and the job ran for ever."""
+    wrong = tmp_path / "wrong.onnx"
+    wrong.write_bytes(b"no model")
+    call("db", "upgrade", AFFECTLINE_DATA=str(tmp_path))
+    arguments = [clip, "-o", tmp_path / "out"] if command == "annotate" else []
+
+    done = call(
+        command,
+        *arguments,
+        AFFECTLINE_DATA=str(tmp_path),
+        AFFECTLINE_BROKER_URL="redis://127.0.0.1:1/0",
+        AFFECTLINE_MODEL=str(wrong),
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"affectline: model_contract: {wrong}: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_the_database_is_upgraded_by_hand(tmp_path: Path) -> None:
     for _ in range(2):
         done = call("db", "upgrade", AFFECTLINE_DATA=str(tmp_path))
         assert (done.returncode, done.stderr) == (0, "")
 
     assert (tmp_path / "affectline.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "revision", "remedy"),
+    [
+        (["serve"], "0001", "run 'affectline db upgrade'"),
+        (["worker"], "0001", "run 'affectline db upgrade'"),
+        (["sweeper"], "0001", "run 'affectline db upgrade'"),
+        (["db", "upgrade"], "9999", "newer than this program"),
+    ],
+    ids=lambda given: " ".join(given) if isinstance(given, list) else "",
+)
+def test_the_schema_of_another_version_is_one_line_that_says_what_to_do(
+    tmp_path: Path, command: list[str], revision: str, remedy: str
+) -> None:
+    call("db", "upgrade", AFFECTLINE_DATA=str(tmp_path))
+    with closing(sqlite3.connect(tmp_path / "affectline.sqlite")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+
+    done = call(
+        *command, AFFECTLINE_DATA=str(tmp_path), AFFECTLINE_BROKER_URL="redis://127.0.0.1:1/0"
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("affectline: configuration: the database")
+    assert remedy in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 def test_a_database_that_does_not_answer_is_one_line_with_its_code(tmp_path: Path) -> None:

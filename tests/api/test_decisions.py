@@ -3,8 +3,11 @@
 from flask.testing import FlaskClient
 
 from storage.blobs import Blobs
+from storage.claims import claim_next
 from storage.database import Database
-from tests.api.made_jobs import end_job, fail_job, finish_job, plan_job, see_segment
+from storage.errors import OutputFailed
+from storage.failures import report_failure
+from tests.api.made_jobs import ABLE, end_job, fail_job, finish_job, plan_job, see_segment
 from tests.api.replies import problem_of
 
 
@@ -54,6 +57,20 @@ def test_what_is_done_can_neither_be_cancelled_nor_tried_again(
     job = finish_job(database, blobs)
 
     problem_of(client.post(f"/v1/jobs/{job.id}/cancel"), status=409, code="job_ended")
+    problem_of(client.post(f"/v1/jobs/{job.id}/retry"), status=409, code="job_not_ended")
+
+
+def test_pictures_that_could_not_be_made_are_tried_again(
+    client: FlaskClient, database: Database, blobs: Blobs
+) -> None:
+    job = finish_job(database, blobs)
+    claim = claim_next(database, ABLE, lease_s=60)
+    assert claim is not None
+    report_failure(database, claim, OutputFailed())
+
+    reply = client.post(f"/v1/jobs/{job.id}/retry")
+
+    assert (reply.status_code, reply.get_json()["state"]) == (202, "done")
     problem_of(client.post(f"/v1/jobs/{job.id}/retry"), status=409, code="job_not_ended")
 
 

@@ -86,6 +86,18 @@ def test_without_its_database_a_process_is_healthy_but_not_ready(
     assert "password" not in reply.text
 
 
+def test_with_a_schema_that_was_not_upgraded_a_process_is_not_ready_and_says_what_to_do(
+    client: FlaskClient, database: Database
+) -> None:
+    with database.writing() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+
+    reply = client.get("/readyz")
+
+    problem_of(reply, status=503, code="configuration")
+    assert "run 'affectline db upgrade'" in reply.get_json()["detail"]
+
+
 def test_every_kind_of_error_has_a_code_of_its_own_and_is_explained(client: FlaskClient) -> None:
     page = client.get("/problems")
 

@@ -115,6 +115,14 @@ def test_only_new_lines_that_report_an_error_are_shown(parts: list[Part], tmp_pa
     assert part.new_troubles() == ["ERROR half a line"]
 
 
+def test_the_reason_why_a_part_ended_is_shown(parts: list[Part], tmp_path: Path) -> None:
+    part = make_part(parts, tmp_path, "")
+    reason = "affectline: model_contract: expression.onnx is no model that can be loaded"
+    part.log.write_text(f"INFO all is well\n{reason}\n")
+
+    assert part.new_troubles() == [reason]
+
+
 def test_a_flood_of_errors_is_cut_short(parts: list[Part], tmp_path: Path) -> None:
     part = make_part(parts, tmp_path, "")
     part.log.write_text("ERROR again\n" * 1000)

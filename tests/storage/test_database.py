@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import select
 
 from storage import jobs
-from storage.database import MIGRATIONS, Database, migrate, now_s
+from storage.database import Database, check_schema, migrate, now_s
 from storage.errors import ConfigurationError, NotFound
+from storage.revisions import MIGRATIONS
 from tests.storage.made_jobs import new_job
 
 
@@ -53,6 +54,12 @@ def test_a_server_that_is_away_is_named_as_the_trouble() -> None:
 
     with pytest.raises(ConfigurationError, match="can't be reached"):
         migrate(database)
+
+
+def test_a_server_that_is_away_keeps_nobody_from_starting(caplog: pytest.LogCaptureFixture) -> None:
+    check_schema("postgresql+psycopg://nobody@127.0.0.1:1/nowhere?connect_timeout=2")
+
+    assert "does not answer yet" in caplog.text
 
 
 def test_the_folder_of_a_sqlite_file_is_made(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ from sqlalchemy import update
 from storage import claims, jobs, tables
 from storage.database import Database
 from storage.decisions import cancel_job, retry_job
-from storage.errors import CorruptMedia, JobEnded, JobNotEnded, LeaseLost
+from storage.errors import CorruptMedia, JobEnded, JobNotEnded, LeaseLost, OutputFailed
 from storage.failures import adopt_orphan, free_expired_leases, report_failure
 from storage.records import JobState, SegmentKind
-from tests.storage.made_jobs import ABLE, commit, new_job, planned_job, take
+from tests.storage.made_jobs import ABLE, commit, counters, finish_job, new_job, planned_job, take
 
 
 def test_nobody_can_claim_or_commit_for_a_cancelled_job(database: Database) -> None:
@@ -100,6 +100,24 @@ def test_a_job_tried_again_after_an_update_is_planned_anew(database: Database) -
     assert claims.claim_next(database, newer, lease_s=60) is None
     assert adopt_orphan(database, newer)
     assert take(database, newer).kind is SegmentKind.PLAN
+
+
+def test_pictures_that_could_not_be_made_are_tried_again(database: Database) -> None:
+    job = finish_job(database, 2)
+    job_id = jobs.list_jobs(database)[0].id
+    with pytest.raises(JobNotEnded):
+        retry_job(database, job_id)
+    working = take(database)
+    with pytest.raises(JobNotEnded):
+        retry_job(database, job_id)
+    report_failure(database, working, OutputFailed())
+
+    retry_job(database, job_id)
+
+    assert jobs.get_job(database, job_id).state is JobState.DONE
+    again = take(database)
+    assert (again.job, again.kind) == (job, SegmentKind.ILLUSTRATE)
+    assert counters(database, again.segment) == (0, 0)
 
 
 def test_only_live_jobs_are_cancelled_and_only_ended_ones_tried_again(database: Database) -> None:

@@ -1,6 +1,7 @@
 """The values that flow: options from callers, exact time, slices as JSON."""
 
 import json
+import zlib
 from fractions import Fraction
 from math import floor
 
@@ -109,6 +110,15 @@ def test_ten_minutes_of_ntsc_do_not_drift() -> None:
 )
 def test_a_slice_survives_being_packed(piece: SegmentSlice) -> None:
     assert SegmentSlice.from_bytes(piece.to_bytes()) == piece
+
+
+def test_a_slice_that_the_first_version_packed_can_be_read() -> None:
+    """It knew nothing of the frames beside a slice."""
+    packed = b'{"first_frame":5,"pts":[50,60],"look":[5,6],"entries":[]}'
+
+    piece = SegmentSlice.from_bytes(zlib.compress(packed))
+
+    assert piece == SegmentSlice(first_frame=5, pts=(50, 60), look=(5, 6), entries=())
 
 
 def test_media_facts_survive_json() -> None:

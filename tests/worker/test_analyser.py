@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import cv2
 import psutil
 import pytest
 
@@ -19,18 +20,21 @@ from storage.errors import (
     CorruptMedia,
     DetectorUnavailable,
     ModelContractError,
+    OutputFailed,
     PlanMismatch,
     UnsupportedMedia,
 )
 from storage.records import Detector, JobOptions, MediaPlan, SegmentObservations, SegmentSlice
 from tests.storage.made_jobs import plan_of
-from tests.vision.made_media import installed_file
+from tests.vision.made_media import installed_file, moving_pictures
 from tests.waiting import wait_until
 from tests.worker.conftest import LIMITS, NewAnalyser
 from worker.analyser.client import Analyser
+from worker.analyser.picture_messages import preview_request, read_preview
 
 DEFAULTS = JobOptions()
 YUNET = JobOptions(detector=Detector.YUNET)
+FULL_DISK = Path("/dev/full")
 
 
 @contextmanager
@@ -212,6 +216,31 @@ def test_a_plan_that_does_not_fit_the_file_is_noticed(analyser: Analyser, clip: 
         analyse(analyser, clip, planned, wrong)
 
 
+@pytest.mark.parametrize("still", [False, True], ids=["video", "still"])
+def test_a_disk_too_full_for_a_preview_is_named_as_the_trouble(
+    analyser: Analyser, clip: Path, tmp_path: Path, still: bool
+) -> None:
+    file = clip
+    if still:
+        file = tmp_path / "a.tiff"
+        file.write_bytes(bytes(cv2.imencode(".tiff", next(moving_pictures(1)))[1]))
+    planned = plan(analyser, file)
+    pts = [pts for piece in planned.segments for pts in piece.pts]
+
+    with (
+        opened(file) as medium,
+        opened(file) as again,
+        FULL_DISK.open("r+b") as preview,
+        pytest.raises(OutputFailed, match="the disk is full"),
+    ):
+        analyser.ask(
+            preview_request(planned.media, pts=pts),
+            (medium, preview.fileno(), again),
+            tick=do_nothing,
+            read=read_preview,
+        )
+
+
 def test_a_missing_model_is_a_fault_of_this_installation(
     new_analyser: NewAnalyser, clip: Path, tmp_path: Path
 ) -> None:
@@ -231,6 +260,17 @@ def test_a_file_that_is_no_model_is_named(
 
     with pytest.raises(ModelContractError, match=r"wrong\.onnx"):
         analyse(analyser, clip, planned, planned.segments[0])
+
+
+def test_a_file_that_is_no_model_is_told_before_there_is_work(
+    analyser: Analyser, new_analyser: NewAnalyser, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "wrong.onnx"
+    wrong.write_bytes(b"no model")
+
+    analyser.load()
+    with pytest.raises(ModelContractError, match=r"wrong\.onnx"):
+        new_analyser(model=wrong).load()
 
 
 def test_a_detector_given_by_its_file_finds_the_face(

@@ -1,16 +1,25 @@
 """Uploaded media to the end, thumbnails and preview included, with the real analyser."""
 
+import json
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import alembic.command
+import alembic.config
 import cv2
 import pytest
+from sqlalchemy import delete, select, update
 
 from storage import claims, jobs, timelines
 from storage.blobs import sha256_of
+from storage.database import Database, migrate
+from storage.decisions import retry_job
 from storage.errors import LeaseLost
 from storage.jobs import JobView, StoredMedium
 from storage.records import JobOptions, JobState, SegmentKind
+from storage.revisions import MIGRATIONS
+from storage.tables import media, segments
 from tests.vision.made_media import (
     Recipe,
     decoded_times,
@@ -111,6 +120,57 @@ def test_a_tiff_gets_a_jpeg(
     work_to_the_end(engine, analyser, job_id)
 
     assert beside(engine, job_id) == {"media", JOB_THUMBNAIL, STILL_PREVIEW}
+
+
+def test_pictures_that_could_not_be_written_can_be_asked_for_again(
+    engine: Engine, analyser: Analyser, upload: Upload, tmp_path: Path
+) -> None:
+    """Symptom: the error escaped, ten leases later the pictures were given up, and for good."""
+    job_id = upload(write_video(tmp_path / "talk.avi", talking_head(20), Recipe(codec="mpeg4")))
+    in_the_way = engine.blobs.folder / job_id / track_thumbnail(0)
+    in_the_way.mkdir()
+
+    work_to_the_end(engine, analyser, job_id)
+
+    assert beside(engine, job_id) == {"media", in_the_way.name}
+    in_the_way.rmdir()
+    retry_job(engine.database, job_id)
+    work_to_the_end(engine, analyser, job_id)
+    assert beside(engine, job_id) == {"media", JOB_THUMBNAIL, track_thumbnail(0), VIDEO_PREVIEW}
+
+
+def test_a_recording_of_the_first_version_gets_its_pictures_after_the_upgrade(
+    engine: Engine, analyser: Analyser, upload: Upload, tmp_path: Path
+) -> None:
+    job_id = upload(write_video(tmp_path / "talk.avi", talking_head(20), Recipe(codec="mpeg4")))
+    work_to_the_end(engine, analyser, job_id)
+    for picture in beside(engine, job_id) - {"media"}:
+        (engine.blobs.folder / job_id / picture).unlink()
+    as_the_first_version_left_it(engine.database)
+
+    migrate(engine.database)
+    work_to_the_end(engine, analyser, job_id)
+
+    assert beside(engine, job_id) == {"media", JOB_THUMBNAIL, track_thumbnail(0), VIDEO_PREVIEW}
+
+
+def as_the_first_version_left_it(database: Database) -> None:
+    """Take away what it did not know of, in tables and in what is packed into them."""
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database.writing() as connection:
+        connection.execute(delete(segments).where(segments.c.kind == SegmentKind.ILLUSTRATE))
+        for row in connection.execute(select(segments).where(segments.c.payload.is_not(None))):
+            known = json.loads(zlib.decompress(row.payload))
+            del known["opening_pts"], known["closing_pts"]
+            packed = zlib.compress(json.dumps(known).encode())
+            mine = segments.c.segment == row.segment
+            connection.execute(update(segments).where(mine).values(payload=packed))
+        info = dict(connection.execute(select(media.c.info)).scalar_one())
+        del info["pixel_format"], info["damaged_packets"], info["mirrored"]
+        connection.execute(update(media).values(info=info))
+        config.attributes["connection"] = connection
+        alembic.command.downgrade(config, "0001")
 
 
 def test_everything_made_of_a_recording_goes_with_it(

@@ -26,6 +26,7 @@ def still(container: str, codec: str) -> MediaInfo:
     [
         video(MP4, "h264"),
         video(MP4, "h264", "yuvj420p"),
+        video(MP4, "h264", ""),
         video(MP4, "vp9"),
         video(MATROSKA, "h264"),
         video(MATROSKA, "vp8"),
@@ -37,7 +38,7 @@ def still(container: str, codec: str) -> MediaInfo:
         still("gif", "gif"),
         still(MP4, "libdav1d"),
     ],
-    ids=lambda media: f"{media.container} {media.codec} {media.still}",
+    ids=lambda media: f"{media.container} {media.codec} {media.pixel_format} {media.still}",
 )
 def test_what_browsers_show_needs_no_preview(media: MediaInfo) -> None:
     assert preview_name(media) is None

@@ -111,6 +111,22 @@ def test_removals_that_were_cut_off_are_finished(
     assert list(engine.blobs.folder.iterdir()) == []
 
 
+def test_removals_do_not_wait_for_a_broker_that_is_away(
+    sweeper: Sweeper, engine: Engine, database: Database
+) -> None:
+    """Symptom: the recording stayed on disk as long as any work was ready and the broker away."""
+    made_jobs.new_job(database)
+    job_id = made_jobs.new_job(database)
+    engine.blobs.create(job_id)[1].close()
+    jobs.begin_delete(database, job_id)
+    celery = make_celery(Settings.load(broker_url=NOWHERE))
+
+    with pytest.raises(OperationalError):
+        replace(sweeper, waiting_hints=lambda: queue_length(celery)).sweep()
+
+    assert list(engine.blobs.folder.iterdir()) == []
+
+
 def test_a_removal_that_fails_keeps_no_other(
     sweeper: Sweeper, engine: Engine, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

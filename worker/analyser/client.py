@@ -97,6 +97,16 @@ class Analyser:
             self._process.wait()
             self._process = None
 
+    def load(self) -> None:
+        """Load the models before there is work for them. Raises ModelContractError for a file that is none."""
+        with Path(os.devnull).open("rb") as nothing:
+            self.ask(
+                messages.load_request(),
+                (nothing.fileno(),),
+                tick=lambda _done: None,
+                read=messages.read_loaded,
+            )
+
     def plan(
         self,
         medium: int,

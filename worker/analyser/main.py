@@ -6,6 +6,7 @@ path to it, no database and no broker. When its parent ends it is killed by the 
 """
 
 import argparse
+import errno
 import logging
 import os
 import resource
@@ -14,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from storage.errors import AffectlineError, AnalyserDied, AnalyserOutOfMemory
+from storage.errors import AffectlineError, AnalyserDied, AnalyserOutOfMemory, OutputFailed
 from storage.records import Detector, JobOptions, MediaInfo
 from worker.analyser import live_messages, messages, picture_messages
 from worker.analyser.wire import Message, encode, receive_request
@@ -44,6 +45,8 @@ class _Desk:
         medium = descriptors[0]
         try:
             match request.header["ask"]:
+                case "load":
+                    return self._load()
                 case "plan":
                     return self._plan(request, medium)
                 case "analyse":
@@ -67,6 +70,10 @@ class _Desk:
         except Exception as error:  # whatever a library raises must reach the parent typed
             logger.exception("the analyser could not answer")
             return messages.failure(AnalyserDied(f"unexpected {type(error).__name__}: {error}"))
+
+    def _load(self) -> Message:
+        self._pipeline(JobOptions().detector)
+        return messages.loaded_answer()
 
     def _plan(self, request: Message, descriptor: int) -> Message:
         plan = plan_medium(
@@ -102,11 +109,16 @@ class _Desk:
     def _write_preview(self, request: Message, medium: int, file: int, again: int) -> Message:
         media = MediaInfo(**request.header["media"])
         report = self._reporter()
-        if media.still:
-            write_still_preview(medium, file, media, progress=report)
-        else:
-            pts = picture_messages.piece_of(request).pts
-            write_video_preview(medium, file, media, pts, sound_fd=again, progress=report)
+        try:
+            if media.still:
+                write_still_preview(medium, file, media, progress=report)
+            else:
+                pts = picture_messages.piece_of(request).pts
+                write_video_preview(medium, file, media, pts, sound_fd=again, progress=report)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise OutputFailed("the preview can't be written: the disk is full") from error
         return picture_messages.preview_answer()
 
     def _begin_live(self) -> Message:

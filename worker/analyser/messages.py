@@ -19,6 +19,21 @@ from worker.analyser.wire import Message, WireError
 _NO_QUALITY = -1
 
 
+def load_request() -> Message:
+    """Load the models that every job needs. With any one descriptor, which is not looked at."""
+    return Message({"ask": "load"})
+
+
+def loaded_answer() -> Message:
+    return Message({"say": "loaded"})
+
+
+def read_loaded(answer: Message) -> None:
+    """Raise WireError for anything else."""
+    if answer.header.get("say") != "loaded":
+        raise WireError(f"not the end of loading: {answer.header}")
+
+
 def plan_request(options: JobOptions, *, segment_target_us: int, full_decode: bool) -> Message:
     header = {
         "ask": "plan",
