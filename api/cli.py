@@ -45,8 +45,14 @@ EXIT_USAGE = 2  # as click does it: the call itself is wrong
 
 @app.command("annotate")
 def annotate_command(
-    paths: Annotated[list[Path], typer.Argument(help="Images, videos, folders of them.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the CSV files.")],
+    paths: Annotated[
+        list[Path],
+        # one that can't be read is an input that failed, and keeps no other
+        typer.Argument(help="Images, videos, folders of them.", readable=False),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the CSV files.", readable=False)
+    ],
     detector: Annotated[
         str,
         typer.Option(
