@@ -146,7 +146,8 @@ def worker() -> None:
 
     settings = Settings.load()
     celery = make_celery(settings)
-    capabilities(settings)  # without its model every task would fail
+    Database(settings.resolved_database_url).close()  # with a wrong URL every task would fail,
+    capabilities(settings)  # and so it would without its model
     celery.worker_main(["worker", "--loglevel=WARNING", "--without-gossip", "--without-mingle"])
 
 
@@ -201,7 +202,8 @@ def main() -> None:
         typer.echo(f"affectline: {error.code}: {error.message}", err=True)
         sys.exit(EXIT_USAGE if isinstance(error, InputError) else EXIT_FAILED)
     except OperationalError as error:  # locked for long, full, gone
-        typer.echo(f"affectline: {DatabaseUnavailable.code}: {error.orig}", err=True)
+        reason = " ".join(str(error.orig).split())  # in one line
+        typer.echo(f"affectline: {DatabaseUnavailable.code}: {reason}", err=True)
         sys.exit(EXIT_FAILED)
 
 

@@ -24,9 +24,11 @@ HEARTBEAT_S = 60
 def serve(settings: Settings) -> None:
     """Answer HTTP on settings.host:port until SIGTERM or SIGINT; the database is migrated already.
 
-    Raises ConfigurationError, before anything is opened, if the address needs an API key and there is none.
+    Raises ConfigurationError, before anything is opened, if the address needs an API key and there is none, or the
+    database's URL can't be used.
     """
     settings.check_exposure()
+    Database(settings.resolved_database_url).close()  # gunicorn's child would end in a traceback
     run_gunicorn(settings, hint_sender)
 
 

@@ -3,6 +3,7 @@ PostgreSQL.
 """
 
 import fcntl
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -17,12 +18,13 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from storage.errors import ConfigurationError
+from storage.errors import ConfigurationError, DatabaseUnavailable
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 _MIGRATION_LOCK = 0x0AFFEC71  # any fixed number: the key of PostgreSQL's advisory lock
 _BUSY_TIMEOUT_MS = 30_000
 _WAL_RETRY_S = 0.02
+_EXPECTED_URL = "sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME"
 
 
 class now_s(FunctionElement[float]):  # noqa: N801  # reads as an SQL function
@@ -104,9 +106,12 @@ def sqlite_url(file: Path) -> URL:
 def _make_engine(url: str | URL) -> Engine:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise ConfigurationError(f"database URL {url!r} can't be read: {error}") from error
-    if parsed.get_backend_name() == "sqlite":
+    except (ArgumentError, ValueError) as error:  # ValueError: the port is no number
+        shown = re.sub("//.*@", "//***@", str(url))  # no password in a log
+        raise ConfigurationError(
+            f"database URL {shown!r} can't be read; expected {_EXPECTED_URL}"
+        ) from error
+    if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
         if parsed.database in (None, "", ":memory:"):
             raise ConfigurationError(
                 f"database URL {url!r} names no file, so processes could not share it; expected sqlite:///FILE"
@@ -115,12 +120,18 @@ def _make_engine(url: str | URL) -> Engine:
     if parsed.drivername == "postgresql+psycopg":
         return create_engine(parsed, pool_pre_ping=True)
     raise ConfigurationError(
-        f"database URL begins with {parsed.drivername!r}; expected sqlite:///FILE or postgresql+psycopg://…"
+        f"database URL begins with {parsed.drivername!r}; expected {_EXPECTED_URL}"
     )
 
 
 def _make_sqlite_engine(url: URL, file: Path) -> Engine:
-    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the database's folder {file.parent} can't be made: {error.strerror};"
+            " name another by AFFECTLINE_DATA or AFFECTLINE_DATABASE_URL"
+        ) from error
     engine = create_engine(url)
 
     @event.listens_for(engine, "connect")
@@ -155,7 +166,12 @@ def migrate(database: Database) -> None:
 def _migration_lock(database: Database) -> Iterator[None]:
     """Without it most of eight processes that migrate at once fail."""
     if database.is_sqlite:
-        with Path(f"{database.engine.url.database}.lock").open("w") as lock:
+        lock_file = Path(f"{database.engine.url.database}.lock")
+        try:
+            lock = lock_file.open("w")
+        except OSError as error:
+            raise DatabaseUnavailable(f"{lock_file} can't be written: {error.strerror}") from error
+        with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
         return
@@ -169,4 +185,5 @@ def _migration_lock(database: Database) -> Iterator[None]:
                     text("SELECT pg_advisory_unlock(:key)"), {"key": _MIGRATION_LOCK}
                 )
     except OperationalError as error:
-        raise ConfigurationError(f"the database can't be reached: {error.orig}") from error
+        reason = " ".join(str(error.orig).split())  # in one line
+        raise DatabaseUnavailable(f"the database does not answer: {reason}") from error

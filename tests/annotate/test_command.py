@@ -287,3 +287,33 @@ def test_a_database_that_does_not_answer_is_one_line_with_its_code(tmp_path: Pat
 
     assert done.returncode == 1
     assert done.stderr == "affectline: database_unavailable: unable to open database file\n"
+
+
+def test_a_server_that_does_not_answer_is_one_line_with_its_code(tmp_path: Path) -> None:
+    """Symptom: `configuration`, where HTTP said `database_unavailable`, and two lines."""
+    url = "postgresql+psycopg://nobody@127.0.0.1:1/nowhere"
+
+    done = call("db", "upgrade", AFFECTLINE_DATA=str(tmp_path), AFFECTLINE_DATABASE_URL=url)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("affectline: database_unavailable: the database does not answer")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["config", "db upgrade", "up", "serve", "worker", "sweeper"])
+def test_a_file_in_place_of_the_data_folder_is_told_by_every_command(
+    tmp_path: Path, command: str
+) -> None:
+    """Symptom: FileExistsError and a traceback."""
+    (tmp_path / "var").write_text("in the way")
+
+    done = call(
+        *command.split(),
+        AFFECTLINE_DATA=str(tmp_path / "var"),
+        AFFECTLINE_BROKER_URL="redis://127.0.0.1:1/0",
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("affectline: configuration: ")
+    assert str(tmp_path / "var") in done.stderr
+    assert len(done.stderr.splitlines()) == 1
