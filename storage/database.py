@@ -24,6 +24,7 @@ MIGRATIONS = Path(__file__).parent.parent / "migrations"
 _MIGRATION_LOCK = 0x0AFFEC71  # any fixed number: the key of PostgreSQL's advisory lock
 _BUSY_TIMEOUT_MS = 30_000
 _WAL_RETRY_S = 0.02
+_LOG_PATIENCE_MS = 100  # while a checkpoint waits for readers, all writers wait for it
 _EXPECTED_URL = "sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME"
 
 
@@ -66,7 +67,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that may write; leaving by an exception rolls it back."""
-        writer = self.engine.execution_options(affectline_writing=True)
+        writer = self.engine.execution_options(affectline_begin="BEGIN IMMEDIATE")
         with writer.begin() as connection:
             yield connection
 
@@ -80,6 +81,23 @@ class Database:
         """Look for a job. Raises DBAPIError if the database can't be reached or has no tables."""
         with self.reading() as connection:
             connection.execute(text("SELECT 1 FROM jobs LIMIT 1"))
+
+    def empty_log(self) -> bool:
+        """Empty SQLite's write-ahead log, in which deleted rows can still be read. Returns False if others use it just now.
+
+        PostgreSQL's log is its own affair: it is True there.
+        """
+        if not self.is_sqlite:
+            return True
+        untransacted = self.engine.execution_options(affectline_begin="")
+        with untransacted.connect() as connection:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {_LOG_PATIENCE_MS}")
+            try:
+                checkpoint = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                busy, *_ = checkpoint.one()
+            finally:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+        return not busy
 
     def close(self) -> None:
         self.engine.dispose()
@@ -141,13 +159,15 @@ def _make_sqlite_engine(url: URL, file: Path) -> Engine:
         _switch_to_wal(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # which is the default of some builds only
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # A reader that turns writer half-way fails at once when another wrote meanwhile: writers
         # say so first.
-        writing = connection.get_execution_options().get("affectline_writing")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+        statement = connection.get_execution_options().get("affectline_begin", "BEGIN")
+        if statement:
+            connection.exec_driver_sql(statement)
 
     return engine
 
