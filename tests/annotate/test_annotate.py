@@ -367,7 +367,7 @@ def test_a_finished_timeline_outlives_a_failure_on_the_same_recording(
 
     (item,) = run(file, out=out, options=JobOptions(), settings=broken)
 
-    assert (item.state, item.code) == ("failed", "analyser_memory")
+    assert item.state == "failed" and item.code.startswith("analyser_")
     assert (out / "a.csv").read_bytes() == finished["a.csv"]
     assert (out / "a.json").read_bytes() == finished["a.json"]
 
