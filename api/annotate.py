@@ -7,6 +7,7 @@ ones go on.
 
 import fcntl
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ from api.items import (
     printable,
     provenance,
     refused_item,
-    remove_if_ours,
+    remove_if_untrue,
     write_atomically,
 )
 from api.outputs import ITEMS_NAME, STATE_FOLDER, Input, find_inputs
@@ -73,11 +74,12 @@ def annotate(
     for a bad one.
 
     scores: which ones the CSV files have; files that were done are only written anew for others.
-    Raises Conflict while another annotate works in the same folder, and OutputFailed for a foreign
-    items.csv in it.
+    Raises Conflict while another annotate works in the same folder, and OutputFailed if nothing can be written
+    to it or a foreign items.csv is in it.
     """
     inputs = find_inputs(paths, folder=folder)
-    check_place(folder / f"{ITEMS_NAME}.csv")
+    list_of_items = folder / f"{ITEMS_NAME}.csv"
+    check_place(list_of_items)
     state = _make_state_folder(folder)
     with _only_one(state / "lock"):
         database = Database(sqlite_url(state.resolve() / "affectline.sqlite"))
@@ -90,8 +92,8 @@ def annotate(
                 items = session.run(show, check_workers)
         finally:
             database.close()
-    check_place(folder / f"{ITEMS_NAME}.csv")
-    write_atomically(folder / f"{ITEMS_NAME}.csv", item_lines(items), draft=state / "draft")
+    check_place(list_of_items)
+    write_atomically({list_of_items: item_lines(items)}, drafts=state)
     return items
 
 
@@ -101,7 +103,7 @@ def _make_state_folder(folder: Path) -> Path:
         state.mkdir(parents=True, exist_ok=True)
         (state / "lock").touch()
     except OSError as error:
-        raise PathNotFound(
+        raise OutputFailed(
             f"the output folder {folder} can't be written to: {error.strerror}"
         ) from error
     return state
@@ -109,7 +111,7 @@ def _make_state_folder(folder: Path) -> Path:
 
 def _pause_others(database: Database, inputs: list[Input], options: JobOptions) -> None:
     """Stop what an earlier call left behind and this one has no use for; a call that names it again goes on with it."""
-    asked = {file_location(given.path) for given in inputs if given.path.is_file()}
+    asked = {file_location(given.path) for given in inputs if os.access(given.path, os.R_OK)}
     for left in jobs.live_jobs(database):
         if left.location not in asked or left.options != options:
             cancel_job(database, left.id)
@@ -265,33 +267,32 @@ class _Session:
             self._write(given, view)
         except OutputFailed as error:
             self._end(index, refused_item(given, error))
-        except OSError as error:
-            reason = OutputFailed(f"the timeline can't be written: {error.strerror}")
-            self._end(index, refused_item(given, reason))
         else:
             self._end(index, done_item(given, view))
 
     def _write(self, given: Input, view: JobView) -> None:
         for suffix in (".csv", ".json"):  # hours may have passed since they were looked for
             check_place(given.file(self._folder, suffix))
-        target = given.file(self._folder, ".csv")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._folder / STATE_FOLDER / "draft"
         timeline = timelines.iterate_frames(self._database, view.job)
-        write_atomically(target, csv_lines(timeline, scores=self._scores), draft=draft)
-        facts = provenance(view, scores=self._scores)
-        write_atomically(given.file(self._folder, ".json"), facts, draft=draft)
+        texts = {
+            given.file(self._folder, ".csv"): csv_lines(timeline, scores=self._scores),
+            given.file(self._folder, ".json"): provenance(view, scores=self._scores),
+        }
+        write_atomically(texts, drafts=self._folder / STATE_FOLDER)
 
     def _end(self, index: int, item: Item) -> None:
         self._items[index] = item
-        if item.state == "failed":  # files of an earlier call would belie items.csv
-            for suffix in (".csv", ".json"):
-                remove_if_ours(self._inputs[index].file(self._folder, suffix))
+        if item.state == "failed":
+            remove_if_untrue(self._inputs[index], self._folder)
 
 
 def _medium(path: Path) -> StoredMedium:
     """Look at a file's size and first bytes. Raises InputError."""
     try:
+        if path.is_dir():
+            raise PathNotFound(
+                f"the folder {path} can't be listed: allow it to be read, or leave it out"
+            )
         if path.exists() and not path.is_file():  # to read a pipe would wait for ever
             raise PathNotFound(f"{path} is not a file")
         size_bytes = path.stat().st_size

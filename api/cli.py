@@ -45,8 +45,14 @@ EXIT_USAGE = 2  # as click does it: the call itself is wrong
 
 @app.command("annotate")
 def annotate_command(
-    paths: Annotated[list[Path], typer.Argument(help="Images, videos, folders of them.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the CSV files.")],
+    paths: Annotated[
+        list[Path],
+        # one that can't be read is an input that failed, and keeps no other
+        typer.Argument(help="Images, videos, folders of them.", readable=False),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the CSV files.", readable=False)
+    ],
     detector: Annotated[
         str,
         typer.Option(
@@ -199,7 +205,8 @@ def main() -> None:
         typer.echo(f"affectline: {error.code}: {error.message}", err=True)
         sys.exit(EXIT_USAGE if isinstance(error, InputError) else EXIT_FAILED)
     except OperationalError as error:  # locked for long, full, gone
-        typer.echo(f"affectline: {DatabaseUnavailable.code}: {error.orig}", err=True)
+        reason = " ".join(str(error.orig).split())  # in one line
+        typer.echo(f"affectline: {DatabaseUnavailable.code}: {reason}", err=True)
         sys.exit(EXIT_FAILED)
 
 

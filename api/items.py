@@ -4,13 +4,14 @@ import contextlib
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from api.outputs import Input
+from storage.blobs import sha256_of
 from storage.errors import AffectlineError, OutputFailed
 from storage.exports import CSV_COLUMNS, CSV_HEADER, guarded_cell, seconds
 from storage.jobs import JobView
@@ -118,11 +119,31 @@ def check_place(file: Path) -> None:
         )
 
 
-def remove_if_ours(file: Path) -> None:
-    """Remove a timeline or its provenance of an earlier call; never what somebody else made."""
+def remove_if_untrue(given: Input, folder: Path) -> None:
+    """Remove the timeline and the provenance of an input that other bytes than it has now were annotated for.
+
+    They stay where the input can't be read, which may be for a while only, and where nothing says what they are of.
+    """
     with contextlib.suppress(OSError):
-        if file.exists() and _is_ours(file):
-            file.unlink()
+        told = _sha256_told(given.file(folder, ".json"))
+        if told and given.path.is_file() and sha256_of(given.path) != told:
+            for suffix in (".csv", ".json"):
+                _remove_if_ours(given.file(folder, suffix))
+
+
+def _sha256_told(file: Path) -> str | None:
+    """What a provenance says of its medium's bytes; None if annotate did not write it."""
+    try:
+        facts = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:  # no JSON, or no text
+        return None
+    return facts.get("sha256") if isinstance(facts, dict) and "model_sha256" in facts else None
+
+
+def _remove_if_ours(file: Path) -> None:
+    """Remove a timeline or its provenance of an earlier call; never what somebody else made."""
+    if file.exists() and _is_ours(file):
+        file.unlink()
 
 
 def _is_ours(file: Path) -> bool:
@@ -145,11 +166,23 @@ def _first_line(file: Path) -> str:
         return opened.readline(len(CSV_HEADER))
 
 
-def write_atomically(target: Path, lines: Iterable[str], *, draft: Path) -> None:
-    """Write a draft and rename it: whoever looks sees the whole file or none.
+def write_atomically(texts: Mapping[Path, Iterable[str]], *, drafts: Path) -> None:
+    """Write drafts and rename them when all are whole: files that belong together are all new, or all as they were.
 
-    draft: a file on the same file system. Raises OSError.
+    Folders of the files are made. drafts: a folder on the same file system. Raises OutputFailed.
     """
-    with draft.open("w", encoding="utf-8", newline="") as file:
-        file.writelines(lines)
-    draft.replace(target)
+    written = {drafts / f"draft-{number}": target for number, target in enumerate(texts)}
+    try:
+        for draft, target in written.items():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with draft.open("w", encoding="utf-8", newline="") as file:
+                file.writelines(texts[target])
+        for draft, target in written.items():
+            draft.replace(target)
+    except OSError as error:
+        names = " and ".join(target.name for target in texts)
+        raise OutputFailed(f"{names} can't be written: {error.strerror}") from error
+    finally:
+        for draft in written:  # on a full disk there is room again for the next file
+            with contextlib.suppress(OSError):
+                draft.unlink()

@@ -11,6 +11,8 @@ STATE_FOLDER = ".affectline"
 """Where `annotate` keeps its database, below the output folder."""
 ITEMS_NAME = "items"
 """`items.csv` lists all inputs: no input may be called so."""
+_UNLISTABLE_NAME = "unlistable"
+"""In the place of an output's name, for folders: nothing is ever written for them."""
 
 _OUTPUT_SUFFIXES = (".csv", ".json")
 
@@ -26,7 +28,7 @@ _MEDIA_SUFFIXES = frozenset({
 
 @dataclass(frozen=True)
 class Input:
-    """One file to annotate."""
+    """One file to annotate, or a folder that can't be listed, which stands for the files in it."""
 
     path: Path  #: as it was given, or found below a folder that was given
     output: Path  #: relative to the output folder, without suffix
@@ -42,10 +44,13 @@ def find_inputs(paths: Iterable[Path], *, folder: Path) -> list[Input]:
 
     Hidden files and the output folder are passed over; of an input folder that is the output folder
     too, the files of earlier calls are. Equal stems of media keep their suffix (`a.mp4`, `a.mov`), and
-    so does what has no media suffix; what still clashes is numbered in order.
+    so does what has no media suffix; what still clashes is numbered in order. Folders that can't be
+    listed come last: they cost no file its name.
     """
-    found = [item for path in paths for item in _walk(path, folder.resolve())]
+    unlistable: list[Path] = []
+    found = [item for path in paths for item in _walk(path, folder.resolve(), unlistable)]
     stems = Counter(relative.with_suffix("") for _, relative, asked_for in found if asked_for)
+    found += [(path, Path(_UNLISTABLE_NAME), True) for path in unlistable]
     taken = {Path(ITEMS_NAME)}
     inputs = []
     for path, relative, asked_for in found:
@@ -57,18 +62,30 @@ def find_inputs(paths: Iterable[Path], *, folder: Path) -> list[Input]:
     return inputs
 
 
+def _is_folder(path: Path) -> bool:
+    """Whether a folder is there; one behind a folder that may not be entered is not."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def _free_name(wanted: Path, taken: set[Path]) -> Path:
     numbered = (wanted.with_name(f"{wanted.name}-{number}") for number in count(2))
     return next(name for name in chain([wanted], numbered) if name not in taken)
 
 
-def _walk(path: Path, excluded: Path) -> Iterator[tuple[Path, Path, bool]]:
-    """Yield (path, path relative to what was given, asked for)."""
-    if not path.is_dir():
+def _walk(path: Path, excluded: Path, unlistable: list[Path]) -> Iterator[tuple[Path, Path, bool]]:
+    """Yield (path, path relative to what was given, asked for), and add folders that can't be listed to `unlistable`."""
+
+    def note(error: OSError) -> None:
+        unlistable.append(Path(error.filename))
+
+    if not _is_folder(path):
         yield path, Path(path.name), True
         return
     passed_over = _OUTPUT_SUFFIXES if path.resolve() == excluded else ()
-    for parent, folders, files in os.walk(path):
+    for parent, folders, files in os.walk(path, onerror=note):
         folders[:] = sorted(
             name
             for name in folders

@@ -22,6 +22,7 @@ from storage.errors import ConfigurationError, Conflict
 from storage.settings import Settings
 
 _ROOT = Path(__file__).resolve().parent.parent
+_LOCK_NAME = "affectline.lock"
 _TICK_S = 0.1
 _BROKER_PATIENCE_S = 20.0
 _READY_PATIENCE_S = 60.0
@@ -47,8 +48,7 @@ def up(settings: Settings) -> int:
     settings.check_exposure()
     if settings.broker_url:
         settings.check_broker()
-    data = settings.data.resolve()
-    (data / "logs").mkdir(parents=True, exist_ok=True)
+    data = _make_data_folder(settings)
     try:
         with _alone(data) as lock, _stop_signals() as stop:
             port = _free_port(settings.host, settings.port)
@@ -66,6 +66,18 @@ def up(settings: Settings) -> int:
     except AlreadyRunning as error:
         say(error.message)
         return 1
+
+
+def _make_data_folder(settings: Settings) -> Path:
+    data = settings.data.resolve()
+    try:
+        (data / "logs").mkdir(parents=True, exist_ok=True)
+        (data / _LOCK_NAME).touch()
+    except OSError as error:
+        raise ConfigurationError(
+            f"AFFECTLINE_DATA is {data}, expected a folder that can be written to: {error.strerror}"
+        ) from error
+    return data
 
 
 class StopRequests:
@@ -252,7 +264,7 @@ def _try_port(host: str, port: int) -> int | None:
 @contextmanager
 def _alone(data: Path) -> Iterator[Path]:
     """Hold the data folder; yields the file that says who does. Raises AlreadyRunning if another has it."""
-    note = data / "affectline.lock"
+    note = data / _LOCK_NAME
     with note.open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

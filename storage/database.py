@@ -4,6 +4,7 @@ PostgreSQL.
 
 import fcntl
 import logging
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from storage.errors import ConfigurationError
+from storage.errors import ConfigurationError, DatabaseUnavailable
 from storage.revisions import MIGRATIONS, refuse_newer, require_newest
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 _MIGRATION_LOCK = 0x0AFFEC71  # any fixed number: the key of PostgreSQL's advisory lock
 _BUSY_TIMEOUT_MS = 30_000
 _WAL_RETRY_S = 0.02
+_LOG_PATIENCE_MS = 100  # while a checkpoint waits for readers, all writers wait for it
+_EXPECTED_URL = "sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME"
 
 
 class now_s(FunctionElement[float]):  # noqa: N801  # reads as an SQL function
@@ -67,7 +70,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that may write; leaving by an exception rolls it back."""
-        writer = self.engine.execution_options(affectline_writing=True)
+        writer = self.engine.execution_options(affectline_begin="BEGIN IMMEDIATE")
         with writer.begin() as connection:
             yield connection
 
@@ -85,6 +88,23 @@ class Database:
         with self.reading() as connection:
             require_newest(connection)
             connection.execute(text("SELECT 1 FROM jobs LIMIT 1"))
+
+    def empty_log(self) -> bool:
+        """Empty SQLite's write-ahead log, in which deleted rows can still be read. Returns False if others use it just now.
+
+        PostgreSQL's log is its own affair: it is True there.
+        """
+        if not self.is_sqlite:
+            return True
+        untransacted = self.engine.execution_options(affectline_begin="")
+        with untransacted.connect() as connection:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {_LOG_PATIENCE_MS}")
+            try:
+                checkpoint = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                busy, *_ = checkpoint.one()
+            finally:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+        return not busy
 
     def close(self) -> None:
         self.engine.dispose()
@@ -111,9 +131,12 @@ def sqlite_url(file: Path) -> URL:
 def _make_engine(url: str | URL) -> Engine:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise ConfigurationError(f"database URL {url!r} can't be read: {error}") from error
-    if parsed.get_backend_name() == "sqlite":
+    except (ArgumentError, ValueError) as error:  # ValueError: the port is no number
+        shown = re.sub("//.*@", "//***@", str(url))  # no password in a log
+        raise ConfigurationError(
+            f"database URL {shown!r} can't be read; expected {_EXPECTED_URL}"
+        ) from error
+    if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
         if parsed.database in (None, "", ":memory:"):
             raise ConfigurationError(
                 f"database URL {url!r} names no file, so processes could not share it; expected sqlite:///FILE"
@@ -122,12 +145,18 @@ def _make_engine(url: str | URL) -> Engine:
     if parsed.drivername == "postgresql+psycopg":
         return create_engine(parsed, pool_pre_ping=True)
     raise ConfigurationError(
-        f"database URL begins with {parsed.drivername!r}; expected sqlite:///FILE or postgresql+psycopg://…"
+        f"database URL begins with {parsed.drivername!r}; expected {_EXPECTED_URL}"
     )
 
 
 def _make_sqlite_engine(url: URL, file: Path) -> Engine:
-    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the database's folder {file.parent} can't be made: {error.strerror};"
+            " name another by AFFECTLINE_DATA or AFFECTLINE_DATABASE_URL"
+        ) from error
     engine = create_engine(url)
 
     @event.listens_for(engine, "connect")
@@ -137,13 +166,15 @@ def _make_sqlite_engine(url: URL, file: Path) -> Engine:
         _switch_to_wal(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # which is the default of some builds only
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # A reader that turns writer half-way fails at once when another wrote meanwhile: writers
         # say so first.
-        writing = connection.get_execution_options().get("affectline_writing")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+        statement = connection.get_execution_options().get("affectline_begin", "BEGIN")
+        if statement:
+            connection.exec_driver_sql(statement)
 
     return engine
 
@@ -180,7 +211,12 @@ def check_schema(url: str) -> None:
 def _migration_lock(database: Database) -> Iterator[None]:
     """Without it most of eight processes that migrate at once fail."""
     if database.is_sqlite:
-        with Path(f"{database.engine.url.database}.lock").open("w") as lock:
+        lock_file = Path(f"{database.engine.url.database}.lock")
+        try:
+            lock = lock_file.open("w")
+        except OSError as error:
+            raise DatabaseUnavailable(f"{lock_file} can't be written: {error.strerror}") from error
+        with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
         return
@@ -194,4 +230,5 @@ def _migration_lock(database: Database) -> Iterator[None]:
                     text("SELECT pg_advisory_unlock(:key)"), {"key": _MIGRATION_LOCK}
                 )
     except OperationalError as error:
-        raise ConfigurationError(f"the database can't be reached: {error.orig}") from error
+        reason = " ".join(str(error.orig).split())  # in one line
+        raise DatabaseUnavailable(f"the database does not answer: {reason}") from error

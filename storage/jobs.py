@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Column, Row, Select, Table, delete, func, insert, select, update
+from sqlalchemy import Column, Row, Select, Table, delete, func, insert, null, select, update
 
 from storage.database import Database, now_s
 from storage.errors import NotFound
@@ -195,11 +195,22 @@ def begin_delete(database: Database, job_id: str) -> int:
 
 
 def finish_delete(database: Database, job: int) -> None:
-    """Remove a job's rows in chunks, the job itself last; safe to repeat after an interruption."""
+    """Remove a job's rows in chunks, the job itself last; safe to repeat after an interruption.
+
+    SQLite's log still shows them while others read: then the job itself stays, emptied, for the sweeper to come back to.
+    """
     delete_timeline(database, job)
     with database.writing() as connection:
-        for table in (tracks, segments, media, jobs):
+        for table in (tracks, segments, media):
             connection.execute(delete(table).where(table.c.job == job))
+        nothing = {column: null() for column in jobs.c if column.nullable}
+        emptied = update(jobs).where(jobs.c.job == job).values(nothing).values(options={})
+        connection.execute(emptied)
+    if not database.empty_log():
+        return
+    with database.writing() as connection:
+        connection.execute(delete(jobs).where(jobs.c.job == job))
+    database.empty_log()  # if others read just now, it shows the job's random id and no more
 
 
 def deleting_jobs(database: Database) -> Sequence[tuple[int, str]]:

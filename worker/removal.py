@@ -17,30 +17,25 @@ def remove_job(database: Database, blobs: Blobs, job_id: str) -> None:
     _remove(database, blobs, jobs.begin_delete(database, job_id), job_id)
 
 
-def finish_removals(database: Database, blobs: Blobs) -> int:
-    """Go on with removals that were cut off. Returns how many are finished; the others are tried again later."""
-    begun = jobs.deleting_jobs(database)
-    return sum(
-        _done(partial(_remove, database, blobs, job, job_id), job_id) for job, job_id in begun
-    )
+def finish_removals(database: Database, blobs: Blobs) -> None:
+    """Go on with removals that were cut off, or waited for readers of the database."""
+    for job, job_id in jobs.deleting_jobs(database):
+        _try(partial(_remove, database, blobs, job, job_id), job_id)
 
 
-def remove_abandoned_uploads(database: Database, blobs: Blobs, *, older_than_s: float) -> int:
-    """Remove the bytes of uploads whose server was killed before their job stood. Returns how many."""
-    abandoned = [
-        job_id for job_id in blobs.list_older(older_than_s) if not jobs.exists(database, job_id)
-    ]
-    return sum(_done(partial(blobs.delete, job_id), job_id) for job_id in abandoned)
+def remove_abandoned_uploads(database: Database, blobs: Blobs, *, older_than_s: float) -> None:
+    """Remove the bytes of uploads whose server was killed before their job stood."""
+    for job_id in blobs.list_older(older_than_s):
+        if not jobs.exists(database, job_id):
+            _try(partial(blobs.delete, job_id), job_id)
 
 
-def _done(removal: Callable[[], None], job_id: str) -> bool:
-    """Whether a removal succeeded: one folder that can't be removed must not keep the others."""
+def _try(removal: Callable[[], None], job_id: str) -> None:
+    """Remove, or leave it to the next time: one folder that can't be removed must not keep the others."""
     try:
         removal()
     except (OSError, TransientError) as error:
         logger.warning("the files of a job can't be removed: %s", error, extra={"job_id": job_id})
-        return False
-    return True
 
 
 def _remove(database: Database, blobs: Blobs, job: int, job_id: str) -> None:

@@ -21,7 +21,6 @@ from storage.errors import (
     CorruptMedia,
     ModelContractError,
     OutputFailed,
-    PathNotFound,
 )
 from storage.exports import CSV_COLUMNS
 from storage.jobs import create_job, new_job_id
@@ -341,6 +340,38 @@ def test_files_of_an_earlier_version_and_empty_ones_are_written_over(clip: Path,
     assert all_files(out) == today
 
 
+@pytest.mark.parametrize("again", [FEW, JobOptions()], ids=["same options", "other options"])
+def test_a_finished_timeline_outlives_its_recording(
+    tmp_path: Path, out: Path, again: JobOptions
+) -> None:
+    """Symptom: a drive that was not mounted, and the timelines of all its recordings were removed without a word."""
+    file = write_video(tmp_path / "a.mp4", moving_pictures(3), Recipe())
+    run(file, out=out)
+    finished = {name: text for name, text in all_files(out).items() if name != "items.csv"}
+    file.rename(tmp_path / "elsewhere.mp4")
+
+    (item,) = run(file, out=out, options=again)
+
+    assert (item.state, item.code) == ("failed", "path_not_found")
+    assert [row["code"] for row in rows(out / "items.csv")] == ["path_not_found"]
+    assert {name: text for name, text in all_files(out).items() if name != "items.csv"} == finished
+
+
+def test_a_finished_timeline_outlives_a_failure_on_the_same_recording(
+    tmp_path: Path, out: Path
+) -> None:
+    file = write_video(tmp_path / "a.mp4", moving_pictures(3), Recipe())
+    run(file, out=out)
+    finished = all_files(out)
+    broken = SETTINGS.model_copy(update={"analyser_memory_bytes": 1})
+
+    (item,) = run(file, out=out, options=JobOptions(), settings=broken)
+
+    assert item.state == "failed" and item.code.startswith("analyser_")
+    assert (out / "a.csv").read_bytes() == finished["a.csv"]
+    assert (out / "a.json").read_bytes() == finished["a.json"]
+
+
 def test_files_of_an_earlier_call_go_when_the_file_turns_bad(tmp_path: Path, out: Path) -> None:
     file = write_video(tmp_path / "a.mp4", moving_pictures(3), Recipe())
     run(file, out=out)
@@ -438,7 +469,7 @@ def test_a_still_image_is_a_timeline_of_one_frame(tmp_path: Path, out: Path) -> 
 def test_a_folder_that_cannot_be_made_is_an_error_of_the_call(tmp_path: Path, clip: Path) -> None:
     (tmp_path / "file").write_text("in the way")
 
-    with pytest.raises(PathNotFound, match="can't be written to"):
+    with pytest.raises(OutputFailed, match="can't be written to"):
         run(clip, out=tmp_path / "file" / "out")
 
 
@@ -510,6 +541,49 @@ def test_a_name_too_long_for_its_output_ends_with_a_code(
         ("failed", "output_failed"),
         ("done", ""),
     ]
+
+
+def fill_the_disk(out: Path, draft: str) -> None:
+    """Let the next draft of that name meet a full disk."""
+    (out / ".affectline").mkdir(parents=True, exist_ok=True)
+    (out / ".affectline" / draft).symlink_to("/dev/full")
+
+
+@pytest.mark.parametrize("draft", ["draft-0", "draft-1"], ids=["timeline", "provenance"])
+def test_a_disk_that_is_full_costs_a_timeline_and_not_the_list_of_items(
+    clip: Path, out: Path, draft: str
+) -> None:
+    fill_the_disk(out, draft)
+
+    (item,) = run(clip, out=out)
+
+    assert (item.state, item.code) == ("failed", "output_failed")
+    assert "talk.csv" in item.message and "No space left" in item.message
+    assert set(all_files(out)) == {"items.csv"}
+    assert [row["code"] for row in rows(out / "items.csv")] == ["output_failed"]
+
+
+def test_a_disk_that_is_full_leaves_timeline_and_provenance_as_they_were(
+    clip: Path, out: Path
+) -> None:
+    """Symptom: the timeline was new, and the JSON beside it told of other scores."""
+    run(clip, out=out)
+    before = all_files(out)
+    fill_the_disk(out, "draft-1")
+
+    (item,) = run(clip, out=out, scores=Scores.SMOOTHED)
+
+    assert item.code == "output_failed"
+    after = all_files(out)
+    assert (after["talk.csv"], after["talk.json"]) == (before["talk.csv"], before["talk.json"])
+
+
+def test_a_disk_that_is_full_at_the_end_is_an_error_with_a_code(tmp_path: Path, out: Path) -> None:
+    """Symptom: a traceback, and no list of items."""
+    fill_the_disk(out, "draft-0")
+
+    with pytest.raises(OutputFailed, match=r"items\.csv can't be written: No space left"):
+        run(tmp_path / "missing.mp4", out=out)
 
 
 def test_any_character_may_stand_in_the_name_of_the_output_folder(

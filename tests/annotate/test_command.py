@@ -1,12 +1,13 @@
 """`affectline annotate` as its callers meet it: exit status, stderr, kills and Ctrl-C."""
 
+import ctypes
 import json
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -37,10 +38,13 @@ def environment(**variables: str) -> dict[str, str]:
     }
 
 
-def call(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+def call(
+    *arguments: object, before: Callable[[], None] | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "api.cli", *map(str, arguments)],
         env=environment(**variables),
+        preexec_fn=before,
         capture_output=True,
         text=True,
         timeout=120,
@@ -155,9 +159,8 @@ def test_a_bad_file_ends_with_status_1_and_its_line(tmp_path: Path) -> None:
     [
         (["--detector", "yolo"], "invalid_option"),
         (["--sample-fps", "many"], "invalid_option"),
-        (["-o", "/dev/null/out"], "path_not_found"),
     ],
-    ids=["detector", "sample_fps", "output folder"],
+    ids=["detector", "sample_fps"],
 )
 def test_a_wrong_call_ends_with_status_2_and_its_code(
     tmp_path: Path, clip: Path, arguments: list[str], code: str
@@ -167,6 +170,64 @@ def test_a_wrong_call_ends_with_status_2_and_its_code(
     assert done.returncode == 2
     assert done.stderr.startswith(f"affectline: {code}: ")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_output_folder_that_can_not_be_made_ends_with_status_1_and_its_code(clip: Path) -> None:
+    """Symptom: path_not_found, where a file that can't be written was output_failed."""
+    done = call("annotate", clip, "-o", "/dev/null/out")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("affectline: output_failed: the output folder /dev/null/out ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def as_anybody() -> None:
+    """Take from this process, if it is root's, the right to read what modes forbid, from its next program on."""
+    drop_from_bounding_set = 24
+    for right in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+        ctypes.CDLL(None).prctl(drop_from_bounding_set, right)
+
+
+@pytest.mark.parametrize(("mode", "of_what"), [(0o000, "the folder"), (0o444, "its file")])
+def test_a_folder_that_may_not_be_read_is_an_input_that_failed(
+    clip: Path, tmp_path: Path, mode: int, of_what: str
+) -> None:
+    """Symptom: its recordings were left out without a word, with exit status 0."""
+    closed = tmp_path / "in" / "b"
+    closed.mkdir(parents=True)
+    for name in ("a.mp4", "b/c.mp4"):
+        (tmp_path / "in" / name).write_bytes(clip.read_bytes())
+    closed.chmod(mode)
+
+    done = call(
+        "annotate", tmp_path / "in", "-o", tmp_path / "out", "--sample-fps", "1", before=as_anybody
+    )
+    closed.chmod(0o755)
+
+    path = closed if of_what == "the folder" else closed / "c.mp4"
+    failed, total = done.stderr.splitlines()
+    assert failed.startswith(f"{path}: path_not_found: ")
+    assert total.startswith("1 of 2 files annotated, 1 failed")
+    assert done.returncode == 1
+    assert str(path) in (tmp_path / "out" / "items.csv").read_text()
+    assert (tmp_path / "out" / "a.csv").exists()
+
+
+@pytest.mark.parametrize("inside", ["", "c.mp4"], ids=["folder", "file in it"])
+def test_what_may_not_be_read_and_is_named_is_an_input_that_failed(
+    tmp_path: Path, inside: str
+) -> None:
+    """Symptom: the whole call was refused, with whatever else it named, or ended in a traceback."""
+    closed = tmp_path / "in"
+    closed.mkdir()
+    closed.chmod(0o000)
+
+    done = call("annotate", closed / inside, "-o", tmp_path / "out", before=as_anybody)
+    closed.chmod(0o755)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{closed / inside}: path_not_found: ")
+    assert done.stderr.splitlines()[1].startswith("0 of 1 files annotated, 1 failed")
 
 
 def test_a_wrong_setting_ends_with_status_1_and_its_name(tmp_path: Path, clip: Path) -> None:
@@ -304,3 +365,33 @@ def test_a_database_that_does_not_answer_is_one_line_with_its_code(tmp_path: Pat
 
     assert done.returncode == 1
     assert done.stderr == "affectline: database_unavailable: unable to open database file\n"
+
+
+def test_a_server_that_does_not_answer_is_one_line_with_its_code(tmp_path: Path) -> None:
+    """Symptom: `configuration`, where HTTP said `database_unavailable`, and two lines."""
+    url = "postgresql+psycopg://nobody@127.0.0.1:1/nowhere"
+
+    done = call("db", "upgrade", AFFECTLINE_DATA=str(tmp_path), AFFECTLINE_DATABASE_URL=url)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("affectline: database_unavailable: the database does not answer")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["config", "db upgrade", "up", "serve", "worker", "sweeper"])
+def test_a_file_in_place_of_the_data_folder_is_told_by_every_command(
+    tmp_path: Path, command: str
+) -> None:
+    """Symptom: FileExistsError and a traceback."""
+    (tmp_path / "var").write_text("in the way")
+
+    done = call(
+        *command.split(),
+        AFFECTLINE_DATA=str(tmp_path / "var"),
+        AFFECTLINE_BROKER_URL="redis://127.0.0.1:1/0",
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("affectline: configuration: ")
+    assert str(tmp_path / "var") in done.stderr
+    assert len(done.stderr.splitlines()) == 1

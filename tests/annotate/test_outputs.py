@@ -1,5 +1,7 @@
 """Which inputs annotate finds and what it calls their files."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,24 @@ def test_other_files_of_a_folder_are_not_asked_for(tmp_path: Path) -> None:
         ("notes.txt", False),
         ("notes.txt", True),
     ]
+
+
+def test_a_folder_that_cannot_be_listed_costs_no_file_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_files(tmp_path, "in/a/b.mp4", "in/b/c.mp4", "in/b.mp4", "in/unlistable.mp4")
+    list_folder = os.scandir
+
+    def scandir(path: str) -> object:
+        if path == str(tmp_path / "in" / "b"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return list_folder(path)
+
+    monkeypatch.setattr("os.scandir", scandir)
+    found = find_inputs([tmp_path / "in"], folder=tmp_path / "out")
+
+    assert [str(item.output) for item in found[:-1]] == ["b", "unlistable", "a/b"]
+    assert (found[-1].path, found[-1].asked_for) == (tmp_path / "in" / "b", True)
 
 
 names = st.sampled_from(

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from storage import jobs
 from storage.database import Database, check_schema, migrate, now_s
-from storage.errors import ConfigurationError, NotFound
+from storage.errors import ConfigurationError, DatabaseUnavailable, NotFound
 from storage.revisions import MIGRATIONS
 from tests.storage.made_jobs import new_job
 
@@ -41,18 +41,48 @@ def test_a_transaction_left_by_an_error_leaves_nothing(database: Database) -> No
 
 @pytest.mark.parametrize(
     "url",
-    ["mysql://localhost/affectline", "postgresql://localhost/x", "nonsense", "", "sqlite://"],
-    ids=["another database", "another driver", "no URL", "empty", "in memory"],
+    [
+        "mysql://localhost/affectline",
+        "postgresql://localhost/x",
+        "sqlite+aiosqlite:///file",
+        "postgresql+psycopg://localhost:port/x",
+        "nonsense",
+        "",
+        "sqlite://",
+    ],
+    ids=["another database", "no driver", "another driver", "port", "no URL", "empty", "in memory"],
 )
 def test_other_urls_are_refused(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="database URL"):
+    with pytest.raises(ConfigurationError, match=r"database URL .*expected sqlite:///FILE"):
         Database(url)
+
+
+def test_a_url_that_is_refused_does_not_tell_its_password() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Database("postgresql+psycopg://ada:hush@hush:1234@localhost/x")
+
+    assert "hush" not in caught.value.message
+
+
+def test_a_file_in_place_of_the_folder_is_a_fault_of_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "var").write_text("in the way")
+
+    with pytest.raises(ConfigurationError, match=r"var can't be made: File exists"):
+        Database(f"sqlite:///{tmp_path / 'var' / 'affectline.sqlite'}")
 
 
 def test_a_server_that_is_away_is_named_as_the_trouble() -> None:
     database = Database("postgresql+psycopg://nobody@127.0.0.1:1/nowhere?connect_timeout=2")
 
-    with pytest.raises(ConfigurationError, match="can't be reached"):
+    with pytest.raises(DatabaseUnavailable, match="does not answer"):
+        migrate(database)
+
+
+def test_a_lock_that_cannot_be_had_is_told_like_a_database_that_is_away(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'affectline.sqlite'}")
+    (tmp_path / "affectline.sqlite.lock").mkdir()
+
+    with pytest.raises(DatabaseUnavailable, match=r"affectline\.sqlite\.lock can't be written"):
         migrate(database)
 
 

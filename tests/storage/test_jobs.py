@@ -1,10 +1,16 @@
 """Jobs as their owners see them."""
 
+import time
+from pathlib import Path
+
 import pytest
+from sqlalchemy import select, update
 
 from storage import commits, jobs, timelines
 from storage.database import Database
 from storage.records import JobState
+from storage.tables import media
+from storage.tracks import TrackRow, insert_tracks, name_track
 from tests.storage.made_jobs import (
     ABLE,
     commit,
@@ -98,3 +104,57 @@ def test_a_deletion_that_was_cut_off_can_be_done_again(database: Database) -> No
     jobs.finish_delete(database, key)
 
     assert jobs.deleting_jobs(database) == []
+
+
+@pytest.fixture
+def secret(database: Database) -> str:
+    """The id of a finished job with a telling name and a named face; another job is there too."""
+    job = finish_job(database, 3)
+    planned_job(database, 3)
+    with database.writing() as connection:
+        insert_tracks(connection, job, [TrackRow(0, 0, 2, 0, 80_000, 2, 0, 0, None)])
+        connection.execute(update(media).where(media.c.job == job).values(filename="SECRETNAME"))
+    name_track(database, job, 0, "SECRETPERSON")
+    return jobs.list_jobs(database)[1].id
+
+
+def secrets_of(job_id: str, folder: Path) -> list[str]:
+    """What the files of the database still show of the job."""
+    shown = b"".join(file.read_bytes() for file in folder.glob("affectline.sqlite*"))
+    wanted = (job_id, "SECRETNAME", "SECRETPERSON")
+    return [word for word in wanted if word.encode() in shown]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_the_files_of_sqlite_show_nothing_of_a_deleted_job(
+    database: Database, secret: str, tmp_path: Path
+) -> None:
+    """Symptom: names of file and person stood in the write-ahead log until the system was stopped."""
+    before = secrets_of(secret, tmp_path)
+
+    jobs.finish_delete(database, jobs.begin_delete(database, secret))
+
+    assert len(before) == 3
+    assert secrets_of(secret, tmp_path) == []
+    assert len(jobs.list_jobs(database)) == 1
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_job_is_deleted_to_its_end_when_those_who_read_have_ended(
+    database: Database, secret: str, tmp_path: Path
+) -> None:
+    key = jobs.begin_delete(database, secret)
+    with database.reading() as reader:
+        reader.execute(select(media)).all()
+        started_s = time.monotonic()
+        jobs.finish_delete(database, key)
+        waited_s = time.monotonic() - started_s
+    shown = secrets_of(secret, tmp_path)
+    emptied = jobs.deleting_jobs(database)
+
+    jobs.finish_delete(database, key)
+
+    assert waited_s < 5
+    assert len(shown) == 3
+    assert emptied == [(key, secret)]
+    assert (jobs.deleting_jobs(database), secrets_of(secret, tmp_path)) == ([], [])
