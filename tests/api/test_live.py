@@ -113,13 +113,16 @@ def test_a_session_that_is_not_there_cannot_be_closed(client: FlaskClient) -> No
     problem_of(client.delete(UNKNOWN), status=404, code="live_not_found")
 
 
+def analysers() -> set[psutil.Process]:
+    """All that run below this process: other tests may keep some."""
+    children = psutil.Process().children(recursive=True)
+    return {child for child in children if "worker.analyser.main" in child.cmdline()}
+
+
 def test_a_server_that_ends_takes_its_sessions_along(settings: Settings) -> None:
     with serving(settings) as address:
+        before = analysers()
         assert httpx.post(f"{address}/v1/live").status_code == 201
-        (analyser,) = (
-            child
-            for child in psutil.Process().children(recursive=True)
-            if "worker.analyser.main" in child.cmdline()
-        )
+        (analyser,) = analysers() - before
 
     wait_until(lambda: not analyser.is_running(), "the analyser ended")
