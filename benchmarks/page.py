@@ -134,7 +134,9 @@ def _first_paint(browser: Browser, address: str) -> tuple[float, int]:
 def _opened_s(page: Page, address: str) -> tuple[float, float]:
     """Seconds until the curves of a job are there, and until plotly has drawn them."""
     begin_s = time.monotonic()
-    page.goto(address)
+    page.goto(
+        address, wait_until="commit"
+    )  # a page counts as loaded when plotly has come, long after the curves
     page.wait_for_function(CURVES)
     curves_s = time.monotonic() - begin_s
     page.wait_for_function(DRAWN)

@@ -7,6 +7,7 @@ import { element } from "./elements.js";
 // policy forbids. Its styles for plots stand in our sheet. The browser tests tell if a new plotly has another id.
 const NO_MAP_STYLES = "9f215cf04c5486422605d13261cb87401f4e7763b6296af81e98efbc0130da53";
 
+const FETCHED = "plotly-fetched";
 let coming = null;
 
 /** Resolve to plotly. Throws a Problem if it can't be had; the next call tries again. */
@@ -18,9 +19,15 @@ export function plotly() {
   return coming;
 }
 
-/** Begin to fetch plotly, which is large, before it is needed; whoever needs it then says what went wrong. */
-export function plotlySoon() {
+/** Fetch and compile plotly while nobody waits for anything; whoever needs it then says what went wrong. */
+export function preparePlotly() {
   plotly().catch(() => undefined);
+}
+
+/** Begin to fetch plotly, which is large, before it is needed. It is not compiled yet, which keeps a browser busy for a second. */
+export function plotlySoon() {
+  if (coming !== null || document.getElementById(FETCHED)) return;
+  document.head.append(element("link", { id: FETCHED, rel: "preload", as: "script", href: document.body.dataset.plotly }));
 }
 
 function load() {

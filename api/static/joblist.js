@@ -1,7 +1,7 @@
 // A list of jobs that keeps itself up to date.
 
 import { getJson } from "./api.js";
-import { plotlySoon } from "./charts.js";
+import { preparePlotly } from "./charts.js";
 import { announce, element, pause, say } from "./elements.js";
 import { askAndDelete } from "./deletion.js";
 import { jobAddress } from "./router.js";
@@ -139,7 +139,7 @@ export class JobList {
   /** Somebody is about to open this job: fetch what its view needs. */
   #expect(id) {
     const job = this.#jobs.get(id);
-    if (job?.state === "done" && !job.media.still) plotlySoon();
+    if (job?.state === "done" && !job.media.still) preparePlotly();
   }
 
   async #delete(job) {

@@ -2,6 +2,7 @@
 
 import { getJson } from "./api.js";
 import { plotly, plotlySoon } from "./charts.js";
+import { pause } from "./elements.js";
 import { EXPRESSIONS, hueOf } from "./expressions.js";
 import { sketch } from "./sketch.js";
 import { timeMarks } from "./ticks.js";
@@ -13,6 +14,7 @@ const POINTS_PER_PIXEL = 1;
 const MOST_POINTS = 5000;
 const AHEAD = 1; // spans fetched on either side of what is shown
 const FINER = 0.4; // zoomed in by more than this, detail is fetched
+const SEEN_MS = 50; // for the sketch to reach the screen, before plotly is compiled
 const CONFIG = { displayModeBar: false, doubleClick: false, scrollZoom: false, showTips: false, responsive: false };
 
 export class ExpressionPlot {
@@ -61,6 +63,7 @@ export class ExpressionPlot {
   }
 
   async #plotAll() {
+    if (window.Plotly === undefined) await pause(SEEN_MS, this.#signal);
     const drawer = await plotly();
     if (this.#signal.aborted) return;
     this.#plotly = drawer;

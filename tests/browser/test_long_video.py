@@ -198,6 +198,29 @@ def test_a_later_try_replaces_the_sketch(page: Page, installation: Installation)
     expect(page.locator(".sketch")).to_have_count(0)
 
 
+NOTE_CURVES = """new MutationObserver((changes) => {
+    const added = changes.flatMap((change) => [...change.addedNodes]);
+    if (added.some((node) => node.localName === "script" && node.src.includes("plotly"))) {
+        window.curvesThen = document.querySelectorAll(".sketch path").length;
+    }
+}).observe(document, { childList: true, subtree: true })"""
+
+
+def test_curves_are_there_before_plotly_keeps_the_browser_busy(
+    page: Page, installation: Installation
+) -> None:
+    """Symptom: the browser compiled plotly for a second, and nothing was to be seen until it had drawn."""
+    job = finish_hour(installation)
+    lay_thumbnails(installation, job, tracks=5)
+    page.add_init_script(NOTE_CURVES)
+    page.goto("about:blank")
+
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+
+    expect(page.locator(".plot .scatterlayer .trace")).to_have_count(7, timeout=15_000)
+    assert page.evaluate("window.curvesThen") == 7
+
+
 def test_curves_stay_where_plotly_does_not_come(page: Page, installation: Installation) -> None:
     job = finish_hour(installation)
     lay_thumbnails(installation, job, tracks=5)
