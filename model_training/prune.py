@@ -109,12 +109,11 @@ def find_parts(
 ) -> tuple[FaceSet, FaceSet]:
     """Return what the given run learned from and what it held back. Raises InputError for other data."""
     parts = read_parts(options.data, options.validation, fraction=fraction, seed=meta["seed"])
-    for name, part in zip(("training", "validation"), parts, strict=True):
-        wanted = meta[name]["classes"]  # type: ignore[literal-required]
-        if part.class_counts() != wanted:
+    for had, part in zip((meta["training"], meta["validation"]), parts, strict=True):
+        if part.class_counts() != had["classes"]:
             raise InputError(
-                f"--data {options.data}: expected the data of the run of {options.model}, whose {name} part has "
-                f"{wanted}, got {part.class_counts()}; give the --data and --validation it was given"
+                f"--data {options.data}: expected the data of the run of {options.model}, {had['source']} with "
+                f"{had['classes']}, got {part.class_counts()}; give the --data and --validation it was given"
             )
     return parts
 

@@ -1,28 +1,19 @@
 """EXIF orientations of photographs, in files made of headers alone."""
 
 import struct
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from tests.vision.conftest import descriptor
+from tests.vision.conftest import holding
 from worker.vision import exif
 from worker.vision.exif import is_mirrored_photograph
 
 MIRRORED, TURNED = 5, 6
-Read = Callable[[bytes, str], bool]
 
 
-@pytest.fixture
-def read(tmp_path: Path) -> Read:
-    def mirrored(content: bytes, format_name: str) -> bool:
-        file = tmp_path / "photograph"
-        file.write_bytes(content)
-        with descriptor(file) as fd:
-            return is_mirrored_photograph(fd, format_name)
-
-    return mirrored
+def read(content: bytes, format_name: str) -> bool:
+    with holding(content) as fd:
+        return is_mirrored_photograph(fd, format_name)
 
 
 def tiff(orientation: int, *, before: int = 0) -> bytes:
@@ -73,37 +64,33 @@ def made(orientation: int) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("format_name", made(1))
-def test_the_orientation_is_found_behind_other_parts(format_name: str, read: Read) -> None:
+def test_the_orientation_is_found_behind_other_parts(format_name: str) -> None:
     assert read(made(MIRRORED)[format_name], format_name)
     assert not read(made(TURNED)[format_name], format_name)
 
 
-def test_the_mark_that_some_programs_write_into_webp_is_stepped_over(read: Read) -> None:
+def test_the_mark_that_some_programs_write_into_webp_is_stepped_over() -> None:
     assert read(webp(webp_chunk(b"EXIF", b"Exif\0\0" + tiff(MIRRORED))), "webp_pipe")
 
 
-def test_other_formats_have_no_exif(read: Read) -> None:
+def test_other_formats_have_no_exif() -> None:
     assert not read(tiff(MIRRORED), "bmp_pipe")
 
 
 @pytest.mark.parametrize("format_name", made(1))
-def test_a_file_cut_off_anywhere_is_not_mirrored_where_the_whole_is_not(
-    format_name: str, read: Read
-) -> None:
+def test_a_file_cut_off_anywhere_is_not_mirrored_where_the_whole_is_not(format_name: str) -> None:
     whole = made(TURNED)[format_name]
 
     assert not any(read(whole[:length], format_name) for length in range(len(whole)))
 
 
 @pytest.mark.parametrize("format_name", ["jpeg_pipe", "png_pipe", "webp_pipe"])
-def test_countless_parts_are_not_walked(
-    format_name: str, read: Read, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_countless_parts_are_not_walked(format_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exif, "MAX_PARTS", 1)
 
     assert not read(made(MIRRORED)[format_name], format_name)
 
 
-def test_a_directory_that_lies_nowhere_says_nothing(read: Read) -> None:
+def test_a_directory_that_lies_nowhere_says_nothing() -> None:
     assert not read(b"II*\0" + b"\xff" * 4, "tiff_pipe")
     assert not read(b"II*\0" + struct.pack("<I", 8) + b"\xff" * 40, "tiff_pipe")
