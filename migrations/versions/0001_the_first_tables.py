@@ -8,6 +8,15 @@ down_revision = None
 
 
 def upgrade() -> None:
+    _create_frames()
+    _create_jobs()
+    _create_observations()
+    _create_tracks()
+    _create_media()
+    _create_segments()
+
+
+def _create_frames() -> None:
     op.create_table(
         "frames",
         sa.Column(
@@ -22,6 +31,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("job", "frame", name=op.f("pk_frames")),
         sqlite_with_rowid=False,
     )
+
+
+def _create_jobs() -> None:
     op.create_table(
         "jobs",
         sa.Column(
@@ -49,6 +61,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("id", name=op.f("uq_jobs_id")),
         sqlite_autoincrement=True,
     )
+
+
+def _create_observations() -> None:
     op.create_table(
         "observations",
         sa.Column(
@@ -76,6 +91,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("job", "frame", "face", name=op.f("pk_observations")),
         sqlite_with_rowid=False,
     )
+
+
+def _create_tracks() -> None:
     op.create_table(
         "tracks",
         sa.Column(
@@ -93,6 +111,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("job", "track", name=op.f("pk_tracks")),
         sqlite_with_rowid=False,
     )
+
+
+def _create_media() -> None:
     op.create_table(
         "media",
         sa.Column(
@@ -112,6 +133,8 @@ def upgrade() -> None:
     with op.batch_alter_table("media", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_media_location"), ["location"], unique=False)
 
+
+def _create_segments() -> None:
     op.create_table(
         "segments",
         sa.Column(
