@@ -19,8 +19,9 @@ from uuid import uuid4
 
 from storage.errors import PathNotFound, TransientError
 
-_JOB_ID = re.compile(r"[0-9a-f]{32}")
+_JOB_FOLDER = re.compile(r"[0-9a-f]{32}(\.deleted)?")
 _CHUNK_BYTES = 1024 * 1024
+_DOOMED = ".deleted"
 _MOST_REMOVALS = 100
 
 
@@ -37,23 +38,15 @@ class Blobs:
         return f"blob:{job_id}/media", (folder / "media").open("xb")
 
     def delete(self, job_id: str) -> None:
-        """Remove all bytes of a job; removing what is gone already is no error.
+        """Remove all bytes of a job; removing what is gone already is no error, and what was cut off goes on.
 
-        A worker that makes pictures of the job renames and adds files until it sees that the job is gone. Raises
-        TransientError if it never does.
+        The folder is renamed first: a worker that still makes pictures of the job finds it gone, and can add no more to
+        it than what it was just about to. Raises TransientError if files stay in use (network shares keep those).
         """
-        folder = self.folder / job_id
-        for _ in range(_MOST_REMOVALS):
-            try:
-                shutil.rmtree(folder)
-            except (
-                OSError
-            ) as error:  # before Python 3.13 also for a file that vanished after it was listed
-                if error.errno not in (errno.ENOENT, errno.ENOTEMPTY):
-                    raise
-            if not folder.exists():
-                return
-        raise TransientError(f"the folder of job {job_id} can't be emptied: it is still written to")
+        doomed = self.folder / f"{job_id}{_DOOMED}"
+        with contextlib.suppress(FileNotFoundError):
+            (self.folder / job_id).rename(doomed)
+        _remove(doomed)
 
     def exists_beside(self, job_id: str, name: str) -> bool:
         """Tell whether a file of that name was made of a job's medium."""
@@ -87,8 +80,9 @@ class Blobs:
         """
         until_s = time.time() - age_s
         try:
-            ours = [f for f in self.folder.iterdir() if _JOB_ID.fullmatch(f.name) and f.is_dir()]
-            return [f.name for f in ours if f.stat().st_mtime < until_s]
+            named = [f for f in self.folder.iterdir() if _JOB_FOLDER.fullmatch(f.name)]
+            old = [f for f in named if f.is_dir() and f.stat().st_mtime < until_s]
+            return sorted({f.name.removesuffix(_DOOMED) for f in old})
         except FileNotFoundError:  # no upload yet, or one that was removed just now
             return []
 
@@ -108,6 +102,19 @@ class Blobs:
     def _path(self, location: str) -> Path:
         scheme, _, rest = location.partition(":")
         return Path(rest) if scheme == "file" else self.folder / rest
+
+
+def _remove(folder: Path) -> None:
+    for _ in range(_MOST_REMOVALS):
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            # FileNotFoundError: before Python 3.13 also for a file that vanished after it was listed
+            if error.errno not in (errno.ENOENT, errno.ENOTEMPTY):
+                raise
+        if not folder.exists():
+            return
+    raise TransientError(f"the folder {folder.name} can't be emptied: its files are in use")
 
 
 def is_upload(location: str) -> bool:

@@ -2,11 +2,13 @@
 
 import hashlib
 import os
+import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -66,15 +68,51 @@ def test_deleting_removes_all_while_pictures_are_still_being_made(tmp_path: Path
 
     with ThreadPoolExecutor(1) as pool:
         busy = pool.submit(make_pictures)
-        for _ in range(200):
-            with blobs.create(job_id)[1] as file:
-                file.write(b"moving pictures")
-            time.sleep(0.001)
-            blobs.delete(job_id)
-            left = list(tmp_path.iterdir())
-            assert left == []
-        over.set()
+        try:
+            for _ in range(200):
+                with blobs.create(job_id)[1] as file:
+                    file.write(b"moving pictures")
+                time.sleep(0.001)
+                blobs.delete(job_id)
+                left = list(tmp_path.iterdir())
+                assert left == []
+        finally:
+            over.set()
         busy.result()
+
+
+def test_nothing_is_added_to_a_job_whose_deletion_has_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Symptom: a worker that made pictures faster than they were removed kept a recording on the disk."""
+    blobs = Blobs(tmp_path)
+    job_id = made_job(blobs)
+    really_remove = shutil.rmtree
+
+    def add_and_remove(folder: Path) -> None:
+        with pytest.raises(PathNotFound), blobs.creating_beside(job_id, "track-5.jpg"):
+            pass
+        really_remove(folder)
+
+    monkeypatch.setattr(shutil, "rmtree", add_and_remove)
+    blobs.delete(job_id)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_deletion_that_was_cut_off_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = Blobs(tmp_path)
+    job_id = made_job(blobs)
+    with monkeypatch.context() as context, pytest.raises(KeyboardInterrupt):
+        context.setattr(shutil, "rmtree", Mock(side_effect=KeyboardInterrupt))
+        blobs.delete(job_id)
+
+    assert blobs.list_older(-60) == [job_id]
+    blobs.delete(job_id)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_callers_own_file_stays_where_it_is(tmp_path: Path) -> None:
