@@ -152,6 +152,8 @@ class Transfer:
     """The backbone's: imagenet, none or the path of a file."""
     image_size: int = 96
     """Width and height, in pixels, to which faces are resized."""
+    whole: bool = False
+    """Whether the second stage trains the whole backbone, with the statistics of its batches, instead of its last blocks."""
     dropout: float = 0.2
     """Share of averages dropped before the answer, in the second stage."""
     head_epochs: int = 20
@@ -217,6 +219,13 @@ RECIPES: dict[str, Recipe | AnnealedRecipe | TransferRecipe] = {
         schedule=Annealing(
             epochs=12, learning_rate=0.006, weight_decay=1e-4, mixed_precision=False
         ),
+    ),
+    # A teacher of another family: all of a network that knows ImageNet learns, on milder distortions.
+    "finetune": TransferRecipe(
+        name="finetune",
+        transfer=Transfer(whole=True),
+        augmentation=MILD,
+        schedule=Annealing(epochs=25, learning_rate=0.03, weight_decay=1e-4, mixed_precision=False),
     ),
 }
 """All recipes by name."""

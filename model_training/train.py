@@ -10,8 +10,8 @@ on from there, exactly. --time-budget MINUTES ends its schedule by the clock; --
 early, to be resumed. --start-from begins a new schedule with the weights of an earlier run (a warm
 restart); --teacher adds what other networks say of the faces.
 
-The recipe transfer begins with a network trained on ImageNet (--backbone, --weights): a head first, in
-the folder head, then the last blocks.
+The recipes transfer and finetune begin with a network trained on ImageNet (--backbone, --weights): a head first, in
+the folder head, then the last blocks, or everything.
 """
 
 import argparse
@@ -168,8 +168,8 @@ def refuse_options(
     """Raise InputError if an option was given that the recipe has no use for."""
     annealed, transfer = not isinstance(recipe, Recipe), isinstance(recipe, TransferRecipe)
     for names, has_use, wanted in (
-        (ANNEALED_ONLY, annealed, "a recipe that is annealed (compact, polish, flat, transfer)"),
-        (TRANSFER_OPTIONS, transfer, "the recipe transfer"),
+        (ANNEALED_ONLY, annealed, "a recipe that is annealed (any but seed)"),
+        (TRANSFER_OPTIONS, transfer, "the recipe transfer or finetune"),
         (
             ("start_from",),
             not transfer,

@@ -3,7 +3,8 @@
 Stage one leaves a run of its own in OUT/head: features of every face and of its mirror image are
 computed once, and a head of one dense layer learns from them. Stage two trains the last blocks and the
 head along the annealed schedule, on distorted faces, and leaves the run in OUT.
-Normalisation keeps ImageNet's statistics in both: those of a small batch would undo what was learned.
+Normalisation keeps ImageNet's statistics in both: those of a small batch would undo what was learned. The recipe `finetune`
+trains everything in its second stage, normalisation too.
 """
 
 import argparse
@@ -42,7 +43,7 @@ FEATURE_BATCH = 128
 
 def add_transfer_options(parser: argparse.ArgumentParser) -> None:
     """Add what only a transfer takes to a command line."""
-    group = parser.add_argument_group("recipe transfer only")
+    group = parser.add_argument_group("recipes transfer and finetune only")
     group.add_argument("--backbone", help=f"one of: {', '.join(BACKBONES)}")
     group.add_argument("--weights", help="the backbone's: imagenet (default), none or a file")
     group.add_argument("--image-size", type=int, metavar="PIXELS", help="faces are resized to it")
@@ -91,7 +92,7 @@ def train_transfer(
         train_head(recipe.transfer, training, validation, out=out, seed=seed)
     blocks = AnnealedRecipe(
         recipe.name,
-        build=lambda: unfreeze_last_blocks(keras.saving.load_model(head), recipe.transfer.backbone),
+        build=lambda: build_second_stage(recipe.transfer, head),
         augmentation=recipe.augmentation,
         schedule=recipe.schedule,
     )
@@ -106,26 +107,37 @@ def train_transfer(
     )
 
 
-def build_transfer_network(transfer: Transfer) -> keras.Model:
-    """Build faces, resized and in three equal channels, into a frozen backbone, then an untrained head.
+def build_transfer_network(transfer: Transfer, *, frozen: bool = True) -> keras.Model:
+    """Build faces, resized and in three equal channels, into a backbone, then an untrained head.
 
+    frozen: the backbone learns nothing, and its normalisation keeps ImageNet's statistics.
     Layers `features`, `dropped` and `logits` are what they are in the compact network.
     Raises InputError if the backbone's weights can't be had.
     """
     layers = keras.layers
     name, size = transfer.backbone, transfer.image_size
     trunk = build_backbone(name, weights=transfer.weights, size=size)
-    trunk.trainable = False
+    trunk.trainable = not frozen
     faces = keras.Input((FACE_SIZE, FACE_SIZE, 1), name=INPUT_NAME)
     x = layers.Resizing(size, size, interpolation="bilinear")(faces)
     x = layers.Concatenate()([x, x, x])
     x = layers.Rescaling(BACKBONES[name].scale, BACKBONES[name].offset)(x)
-    x = trunk(x, training=False)
+    x = trunk(x, training=False if frozen else None)
     x = layers.GlobalAveragePooling2D(dtype="float32", name="features")(x)
     x = layers.Dropout(transfer.dropout, dtype="float32", name="dropped")(x)
     logits = layers.Dense(len(EXPRESSIONS), dtype="float32", name="logits")(x)
     answer = layers.Activation("softmax", dtype="float32", name=OUTPUT_NAME)(logits)
     return keras.Model(faces, answer, name=f"transfer_{name}")
+
+
+def build_second_stage(transfer: Transfer, head: Path) -> keras.Model:
+    """Return the network of the first stage, in the file `head`, with what is to learn in the second unfrozen."""
+    first: keras.Model = keras.saving.load_model(head)
+    if not transfer.whole:
+        return unfreeze_last_blocks(first, transfer.backbone)
+    network = build_transfer_network(replace(transfer, weights=NONE), frozen=False)
+    network.set_weights(first.get_weights())
+    return network
 
 
 def unfreeze_last_blocks(network: keras.Model, backbone: str) -> keras.Model:

@@ -24,7 +24,12 @@ from model_training.heldback import read_parts
 from model_training.properties import set_metadata
 from model_training.recipes import RECIPES, AnnealedRecipe, Annealing, Distortion, Transfer
 from model_training.runs import read_history, read_meta
-from model_training.transfer import build_transfer_network, train_transfer, unfreeze_last_blocks
+from model_training.transfer import (
+    build_second_stage,
+    build_transfer_network,
+    train_transfer,
+    unfreeze_last_blocks,
+)
 from storage.errors import InputError
 from tests.model_training.fake_faces import KERAS_AND_NUMPY, draw_faces, write_npz
 from worker.vision.classifier import Classifier
@@ -53,8 +58,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield write_npz(faces, tmp_path_factory.mktemp("transfer") / "faces")
 
 
-def _train(data: Path, out: Path, *more: str) -> int:
-    options = ["--recipe", "transfer", "--backbone", "tiny", "--weights", "none"]
+def _train(data: Path, out: Path, *more: str, recipe: str = "transfer") -> int:
+    options = ["--recipe", recipe, "--backbone", "tiny", "--weights", "none"]
     shape = ["--image-size", "32", "--epochs", "2", "--batch-size", "16"]
     return train.main([*options, *shape, "--data", str(data), "--out", str(out), *more])
 
@@ -175,6 +180,21 @@ def test_only_the_last_blocks_and_the_head_learn(stepped: Stepped):
         if "Conv2D" in type(layer).__name__ and layer.name.startswith(last)
     }
     assert changed == convolutions | {"logits"}
+
+
+def test_the_recipe_finetune_trains_everything_from_where_the_first_stage_ended(
+    data: Path, tmp_path: Path
+):
+    assert _train(data, tmp_path, "--epochs", "1", recipe="finetune") == 0
+
+    head = tmp_path / "head" / "best.keras"
+    begun = build_second_stage(Transfer("tiny", "none", SIZE, whole=True), head)
+    first, last = (keras.saving.load_model(p) for p in (head, tmp_path / "last.keras"))
+    faces = as_input(draw_faces([0, 5]).images)
+    assert np.allclose(begun.predict(faces), first.predict(faces), atol=1e-6)
+    assert len(begun.trainable_weights) == 8  # two kernels and biases, normalisation, the head
+    pairs = zip(begun.weights, last.get_weights(), strict=True)
+    assert not [weight.path for weight, now in pairs if np.array_equal(weight, now)]
 
 
 FIRST_BLOCKS = {
@@ -317,7 +337,10 @@ def test_weights_of_another_network_are_refused(tmp_path: Path):
         (["--image-size", "31"], "--image-size: expected 32 or more, got 31"),
         (["--weights", "none.h5"], "--weights: expected imagenet, none or a file, found no file"),
         (["--start-from", "a.keras"], "--start-from: expected compact, polish or flat (a transfer"),
-        (["--recipe", "compact"], "--backbone: expected the recipe transfer, got 'compact'"),
+        (
+            ["--recipe", "compact"],
+            "--backbone: expected the recipe transfer or finetune, got 'compact'",
+        ),
     ],
 )
 def test_bad_options_end_with_one_line_and_code_2(
