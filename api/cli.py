@@ -24,7 +24,7 @@ from api.annotate import Progress, Show, annotate
 from storage.blobs import Blobs
 from storage.database import Database, check_schema, migrate
 from storage.errors import AffectlineError, DatabaseUnavailable, InputError
-from storage.records import Scores
+from storage.records import JobOptions, Scores
 from storage.settings import Settings
 from storage.version import VERSION
 from worker.analyser.client import Analyser, AnalyserLimits
@@ -148,7 +148,7 @@ def worker() -> None:
     celery = make_celery(settings)
     # What the children would fail at is refused here: Celery swallows what goes wrong when they begin.
     with Analyser(AnalyserLimits.from_settings(settings)) as analyser:
-        analyser.load()
+        analyser.load(JobOptions().detector)
     check_schema(settings.resolved_database_url)
     celery.worker_main(["worker", "--loglevel=WARNING", "--without-gossip", "--without-mingle"])
 

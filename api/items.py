@@ -15,7 +15,7 @@ from storage.blobs import sha256_of
 from storage.errors import AffectlineError, OutputFailed
 from storage.exports import CSV_COLUMNS, CSV_HEADER, guarded_cell, seconds
 from storage.jobs import JobView
-from storage.records import MediaInfo, Scores
+from storage.records import SCORE_UNIT, MediaInfo, Scores
 from storage.version import VERSION
 
 ITEM_COLUMNS = ("path", "sha256", "state", "code", "frames", "frames_with_face", "seconds")
@@ -97,6 +97,7 @@ def provenance(view: JobView, *, scores: Scores) -> Iterator[str]:
         "options": view.options.as_json(),
         "scores": str(scores),
         "model_sha256": view.model_hash,
+        "uncertain_below": view.uncertain_below / SCORE_UNIT,
         "versions": {
             "affectline": VERSION,
             "engine": view.engine_version,

@@ -15,6 +15,7 @@ from storage.blobs import is_upload
 from storage.claims import Capabilities, Claim, held, lock_job
 from storage.database import Database, now_s
 from storage.errors import LeaseLost
+from storage.labels import UNCERTAIN_BELOW
 from storage.plots import RollupRow, insert_rollups
 from storage.records import (
     JobState,
@@ -28,8 +29,18 @@ from storage.timelines import FaceIdentity, insert_observations, write_identitie
 from storage.tracks import TrackRow, insert_tracks
 
 
-def commit_plan(database: Database, claim: Claim, plan: MediaPlan, *, able: Capabilities) -> None:
-    """Write a plan: the medium's facts, a segment for each slice and the waiting finalise."""
+def commit_plan(
+    database: Database,
+    claim: Claim,
+    plan: MediaPlan,
+    *,
+    able: Capabilities,
+    uncertain_below: int = UNCERTAIN_BELOW,
+) -> None:
+    """Write a plan: the medium's facts, a segment for each slice and the waiting finalise.
+
+    uncertain_below: the confidence, in ten-thousandths, below which the model's answers are uncertain.
+    """
     with database.writing() as connection:
         lock_job(connection, claim.job)
         _finish(connection, claim)
@@ -43,6 +54,7 @@ def commit_plan(database: Database, claim: Claim, plan: MediaPlan, *, able: Capa
                 model_hash=able.model_hash,
                 engine_version=able.version_for(claim.options.detector),
                 frames_total=sum(len(piece.look) for piece in plan.segments),
+                uncertain_below=uncertain_below,
                 segments_total=len(plan.segments),
                 segments_done=0,
             )

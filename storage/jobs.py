@@ -44,6 +44,7 @@ class JobView:
     sha256: str
     model_hash: str | None
     engine_version: str | None
+    uncertain_below: int  #: ten-thousandths; the shipped model's before the plan
     stage: str  #: queued, plan, analyse, finalise, done, failed or cancelled
     frames_total: int | None  #: looked-at frames; None before the plan
     frames_done: int
@@ -166,6 +167,7 @@ def _view(row: Row[Any]) -> JobView:
         sha256=row.sha256,
         model_hash=row.model_hash,
         engine_version=row.engine_version,
+        uncertain_below=row.uncertain_below,
         stage=row.open_kind or str(state) if state is JobState.RUNNING else str(state),
         frames_total=row.frames_total,
         frames_done=int(row.frames_done),

@@ -6,7 +6,8 @@ EXPRESSIONS: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "neutral", 
 """In the one order used everywhere."""
 UNCERTAIN_BELOW = 5_500
 """A face whose likeliest expression has less than this (ten-thousandths, calibrated) is called uncertain: from
-there on four of five answers were right on faces the shipped model never saw (its card; `uncertain_below` of its file)."""
+there on four of five answers were right on faces the shipped model never saw (its card). Its file says so too
+(`uncertain_below`), as another model's says another; this is for those that say nothing."""
 
 POOR_BELOW = 4_000
 """A face of less quality than this (ten-thousandths) is called poor: too small, unsharp or doubtful to be read well. About

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, insert, select
 
 from storage.database import Database
-from storage.labels import EXPRESSIONS, GOOD_WEIGHT, POOR_BELOW, POOR_WEIGHT, UNCERTAIN_BELOW
+from storage.labels import EXPRESSIONS, GOOD_WEIGHT, POOR_BELOW, POOR_WEIGHT
 from storage.records import SCORE_UNIT, Scores
-from storage.tables import ALL_FACES, frames, observations, rollups, tracks
+from storage.tables import ALL_FACES, frames, jobs, observations, rollups, tracks
 from storage.timelines import first_frame_at
 
 SECOND_US = 1_000_000
@@ -122,7 +122,8 @@ def _from_rows(
     )
     weight = case((observations.c.quality < POOR_BELOW, POOR_WEIGHT), else_=GOOD_WEIGHT)
     raw = [observations.c[name] for name in EXPRESSIONS]
-    unsure = and_(*(probability < UNCERTAIN_BELOW for probability in raw))
+    below = select(jobs.c.uncertain_below).where(jobs.c.job == job).scalar_subquery()
+    unsure = and_(*(probability < below for probability in raw))
     probabilities = [
         func.coalesce(observations.c[f"smoothed_{p.name}"], p)
         if wanted.scores is Scores.SMOOTHED

@@ -24,7 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from storage.labels import EXPRESSIONS
+from storage.labels import EXPRESSIONS, UNCERTAIN_BELOW
 
 metadata = MetaData(
     naming_convention={
@@ -53,6 +53,9 @@ jobs = Table(
     Column("options", JSON, nullable=False),
     Column("model_hash", String(64)),  # fixed by the plan
     Column("engine_version", String(16)),  # fixed by the plan
+    Column(  # in ten-thousandths, as the model's file says; fixed by the plan
+        "uncertain_below", SmallInteger, nullable=False, server_default=str(UNCERTAIN_BELOW)
+    ),
     Column("frames_total", BigInteger),  # looked-at frames; null before the plan
     Column("segments_total", Integer),
     Column("segments_done", Integer, nullable=False, server_default="0"),

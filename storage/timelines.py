@@ -24,7 +24,7 @@ from storage.records import (
     SegmentObservations,
     SegmentState,
 )
-from storage.tables import SMOOTHED_COLUMNS, frames, observations, segments
+from storage.tables import SMOOTHED_COLUMNS, frames, jobs, observations, segments
 
 INSERT_CHUNK = 10_000
 """Rows handed to the database at a time."""
@@ -40,6 +40,8 @@ class TimelineFace:
     track: int | None
     smoothed: tuple[int, ...] | None = None
     """Probabilities along the track, in ten-thousandths that add up to SCORE_UNIT."""
+    uncertain_below: int = UNCERTAIN_BELOW
+    """In ten-thousandths, as the job's model has it."""
 
     @property
     def probabilities(self) -> tuple[int, ...]:
@@ -65,7 +67,7 @@ class TimelineFace:
 
     @property
     def uncertain(self) -> bool:
-        return self.confidence < UNCERTAIN_BELOW
+        return self.confidence < self.uncertain_below
 
     @property
     def poor(self) -> bool:
@@ -190,7 +192,8 @@ def _faces_by_frame(
 ) -> dict[int, list[TimelineFace]]:
     names = (*FaceRow._fields, "track", *SMOOTHED_COLUMNS)
     query = (
-        select(*(observations.c[name] for name in names))
+        select(jobs.c.uncertain_below, *(observations.c[name] for name in names))
+        .join_from(observations, jobs, jobs.c.job == observations.c.job)
         .where(observations.c.job == job, observations.c.frame.between(first, last))
         .order_by(observations.c.frame, observations.c.face)
     )
@@ -201,9 +204,9 @@ def _faces_by_frame(
 
 
 def _face(values: Sequence[Any]) -> TimelineFace:
-    known = len(FaceRow._fields)
-    row, track, smoothed = FaceRow(*values[:known]), values[known], tuple(values[known + 1 :])
-    return TimelineFace(row=row, track=track, smoothed=None if None in smoothed else smoothed)
+    known = 1 + len(FaceRow._fields)
+    row, track, smoothed = FaceRow(*values[1:known]), values[known], tuple(values[known + 1 :])
+    return TimelineFace(row, track, None if None in smoothed else smoothed, values[0])
 
 
 def iterate_pages(

@@ -26,3 +26,4 @@ class LiveSight(NamedTuple):
     width: int
     height: int
     faces: tuple[LiveFace, ...]
+    uncertain_below: int  #: ten-thousandths: what is uncertain to the model that read them

@@ -19,5 +19,6 @@ def plan_job(engine: Engine, analyser: Analyser, claim: Claim) -> int:
             full_decode=claim.full_decode,
             tick=lambda _done: engine.tick(claim, 0),
         )
-    commits.commit_plan(engine.database, claim, plan, able=engine.able)
+    below = analyser.load(claim.options.detector)
+    commits.commit_plan(engine.database, claim, plan, able=engine.able, uncertain_below=below)
     return len(plan.segments)

@@ -38,7 +38,7 @@ class FacesTally:
 
     def summary(self) -> dict[str, Any]:
         """Sum up. `share`: of the faces, those whose most probable expression it is; `mean`: mean probability;
-        `uncertain`: share of the faces without a likely expression (labels.UNCERTAIN_BELOW). All are weighted.
+        `uncertain`: share of the faces without a likely expression (jobs.uncertain_below). All are weighted.
 
         `share` and `mean` have every expression, in the order of labels.EXPRESSIONS, and are 0 without any face.
         """

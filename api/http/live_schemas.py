@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import BaseModel, Field
 
 from api.http.schemas import BoxReply
-from storage.labels import EXPRESSIONS, UNCERTAIN_BELOW, likeliest
+from storage.labels import EXPRESSIONS, likeliest
 from storage.records import SCORE_UNIT
 from worker.live_faces import LiveFace, LiveSight
 
@@ -37,7 +37,7 @@ class LiveFaceReply(BaseModel):
     uncertain: bool = Field(description="The confidence is too low to call it by that name.")
 
     @classmethod
-    def of(cls, seen: LiveFace) -> Self:
+    def of(cls, seen: LiveFace, *, uncertain_below: int) -> Self:
         emotion, confidence = likeliest(seen.smoothed)
         return cls(
             track=seen.track,
@@ -48,7 +48,7 @@ class LiveFaceReply(BaseModel):
             smoothed=_by_expression(seen.smoothed),
             emotion=emotion,
             confidence=confidence / SCORE_UNIT,
-            uncertain=confidence < UNCERTAIN_BELOW,
+            uncertain=confidence < uncertain_below,
         )
 
 
@@ -62,11 +62,16 @@ class LiveSightReply(BaseModel):
     width: int = Field(description="Of the picture, in pixels.")
     height: int
     faces: list[LiveFaceReply]
+    uncertain_below: float = Field(description="A face of less confidence is uncertain.")
     milliseconds: float = Field(description="From the last byte of the picture to this answer.")
 
     @classmethod
     def of(cls, seen: LiveSight, *, milliseconds: float) -> Self:
-        faces = [LiveFaceReply.of(face) for face in seen.faces]
+        below = seen.uncertain_below
         return cls(
-            width=seen.width, height=seen.height, faces=faces, milliseconds=round(milliseconds, 2)
+            width=seen.width,
+            height=seen.height,
+            faces=[LiveFaceReply.of(face, uncertain_below=below) for face in seen.faces],
+            uncertain_below=below / SCORE_UNIT,
+            milliseconds=round(milliseconds, 2),
         )

@@ -11,6 +11,7 @@ from storage.jobs import JobView
 from storage.records import (
     MAX_DETECT_EVERY,
     MAX_SAMPLE_FPS,
+    SCORE_UNIT,
     Detector,
     JobOptions,
     JobState,
@@ -217,6 +218,9 @@ class JobReply(BaseModel):
     error: ErrorReply | None
     media: MediaReply | None = Field(description="Null before the plan.")
     summary: SummaryReply | None = Field(description="Null until the job is done.")
+    uncertain_below: float = Field(
+        description="A face whose likeliest expression has less is uncertain: what the job's model says of itself."
+    )
     playable: PlayableReply | None = Field(
         description="Null before the plan, and until the preview of a recording that needs one is made."
     )
@@ -251,6 +255,7 @@ class JobReply(BaseModel):
                 media=f"{address}/media",
                 thumbnail=f"{address}/thumbnail.jpg" if has_thumbnail else None,
             ),
+            uncertain_below=job.uncertain_below / SCORE_UNIT,
             playable=_playable_of(job, address, has_preview=has_preview),
         )
 

@@ -3,7 +3,13 @@
 import { EXPRESSIONS } from "./expressions.js";
 import { capitalised, percent } from "./words.js";
 
-const { uncertainBelow, poorBelow } = document.body.dataset;
+const { poorBelow } = document.body.dataset;
+let uncertainBelow = 0;
+
+/** From here on readings with less confidence are uncertain: what the model of the shown recording says of itself. */
+export function doubtBelow(confidence) {
+  uncertainBelow = confidence;
+}
 
 /** A face's raw or smoothed probabilities, and what they say: {probabilities, emotion, confidence, uncertain, poor}. */
 export function readingOf(face, scores = "raw") {
@@ -14,7 +20,7 @@ export function readingOf(face, scores = "raw") {
     probabilities,
     emotion,
     confidence,
-    uncertain: confidence < Number(uncertainBelow),
+    uncertain: confidence < uncertainBelow,
     poor: face.quality !== null && face.quality < Number(poorBelow),
   };
 }

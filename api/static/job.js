@@ -4,6 +4,7 @@ import { getJson, postJson } from "./api.js";
 import { askAndDelete } from "./deletion.js";
 import { downloads } from "./downloads.js";
 import { announce, element, say } from "./elements.js";
+import { doubtBelow } from "./faces.js";
 import { followJob, progressBar } from "./progress.js";
 import { Results } from "./results.js";
 import { entitle, go, showAgain } from "./router.js";
@@ -19,6 +20,7 @@ export async function showJob(where, signal, id) {
   const results = new Results(signal);
   where.append(head.node, results.node);
   const changed = (current, pace) => {
+    doubtBelow(current.uncertain_below);
     head.show(current, pace);
     results.show(current);
   };

@@ -5,7 +5,7 @@ import { bars } from "./bars.js";
 import { Boxes } from "./boxes.js";
 import { Camera } from "./camera.js";
 import { byId, element, place, say } from "./elements.js";
-import { doubtsAbout, readingOf, readingWords } from "./faces.js";
+import { doubtBelow, doubtsAbout, readingOf, readingWords } from "./faces.js";
 
 const MEASURED = 30; // pictures that the shown pace is of
 
@@ -79,6 +79,7 @@ class LiveView {
 
   show(seen, takenMs) {
     const faces = seen.faces.map((face) => mirrored(face, seen.width));
+    doubtBelow(seen.uncertain_below);
     this.#fit(seen);
     const chosen = faces.find((face) => face.track === this.#selected) ?? largest(faces);
     this.#boxes.draw(faces, { selected: chosen?.track ?? null, scores: "smoothed" });

@@ -50,7 +50,7 @@ def test_pictures_go_in_and_faces_come_out(client: FlaskClient, session: str, ap
             assert sum(scores.values()) == pytest.approx(1, abs=0.001)
         assert face["confidence"] == max(face["smoothed"].values())
         assert face["smoothed"][face["emotion"]] == face["confidence"]
-        assert face["uncertain"] == (face["confidence"] < 0.5)
+        assert face["uncertain"] == (face["confidence"] < sight["uncertain_below"])
 
 
 def test_a_bad_picture_is_a_problem_and_a_deleted_session_is_gone(

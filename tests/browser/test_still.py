@@ -4,7 +4,9 @@ from itertools import combinations
 
 import pytest
 from playwright.sync_api import Page, expect
+from sqlalchemy import update
 
+from storage.tables import jobs
 from tests.api.made_jobs import MadeUp, finish_job
 from tests.browser.conftest import Installation
 from tests.browser.made_recordings import describe_anew, lay_beside, lay_thumbnails
@@ -39,6 +41,19 @@ def test_it_shows_a_box_a_class_and_a_confidence_on_each_face(
     assert drawn["y"] - stage["y"] == pytest.approx(30 * scale, abs=3)
     assert drawn["width"] == pytest.approx(80 * scale, abs=4)
     assert drawn["height"] == pytest.approx(90 * scale, abs=4)
+
+
+def test_a_reading_is_uncertain_where_the_model_of_the_job_says_so(
+    page: Page, installation: Installation
+) -> None:
+    show_still(page, installation, faces=1)
+    expect(page.locator(".box-label")).to_have_text(["Angry 88 %"])
+    with installation.database.writing() as connection:
+        connection.execute(update(jobs).values(uncertain_below=9_000))
+
+    page.reload()
+
+    expect(page.locator(".box-label")).to_have_text(["Uncertain: angry 88 %"])
 
 
 def test_the_bars_are_those_of_the_selected_face(page: Page, installation: Installation) -> None:

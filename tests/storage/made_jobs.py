@@ -9,6 +9,7 @@ from storage.claims import Capabilities, Claim
 from storage.database import Database
 from storage.errors import AffectlineError
 from storage.jobs import StoredMedium
+from storage.labels import UNCERTAIN_BELOW
 from storage.records import (
     Detector,
     FaceRow,
@@ -80,11 +81,17 @@ def take(database: Database, able: Capabilities = ABLE, *, lease_s: float = 60.0
     return claim
 
 
-def planned_job(database: Database, *sizes: int, full_decode: bool = False) -> str:
+def planned_job(
+    database: Database,
+    *sizes: int,
+    full_decode: bool = False,
+    uncertain_below: int = UNCERTAIN_BELOW,
+) -> str:
     """Make a job and plan it into segments of these numbers of frames. Returns its public id."""
     job_id = new_job(database)
     claim = take(database, PLANS_ONLY)
-    commits.commit_plan(database, claim, plan_of(*sizes, full_decode=full_decode), able=ABLE)
+    plan = plan_of(*sizes, full_decode=full_decode)
+    commits.commit_plan(database, claim, plan, able=ABLE, uncertain_below=uncertain_below)
     return job_id
 
 

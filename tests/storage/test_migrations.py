@@ -77,11 +77,8 @@ def test_sqlite_never_gives_a_key_twice(database: Database, table: str) -> None:
 
 
 def test_downgrade_removes_everything_and_upgrade_brings_it_back(fresh_database: Database) -> None:
-    config = alembic.config.Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    with fresh_database.writing() as connection:
-        config.attributes["connection"] = connection
-        alembic.command.downgrade(config, "base")
+    _downgrade(fresh_database, "base")
+    with fresh_database.reading() as connection:
         left = set(sqlalchemy.inspect(connection).get_table_names())
 
     migrate(fresh_database)
@@ -91,6 +88,14 @@ def test_downgrade_removes_everything_and_upgrade_brings_it_back(fresh_database:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
+def _downgrade(database: Database, revision: str) -> None:
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database.writing() as connection:
+        config.attributes["connection"] = connection
+        alembic.command.downgrade(config, revision)
+
+
 def test_a_job_of_the_first_version_is_kept(database_url: str) -> None:
     database = Database(database_url)
     config = alembic.config.Config()
@@ -98,6 +103,9 @@ def test_a_job_of_the_first_version_is_kept(database_url: str) -> None:
     with database.writing() as connection:
         config.attributes["connection"] = connection
         alembic.command.upgrade(config, "0001")
+        connection.exec_driver_sql(
+            "INSERT INTO jobs (job, id, state, options, created_at) VALUES (1, 'a', 'cancelled', '{}', 0)"
+        )
         connection.exec_driver_sql("INSERT INTO frames VALUES (1, 5, 200000, 2)")
         for face, track in enumerate((4, 7)):
             scores = "0, 0, 0, 10000, 0, 0, 0"
@@ -113,6 +121,7 @@ def test_a_job_of_the_first_version_is_kept(database_url: str) -> None:
     assert (kept.row.summary, kept.person, kept.best_xywh) == (None, None, (9, 8, 7, 6))
     (frame,) = read_frames(database, 1)
     assert (frame.cut, len(frame.faces), frame.faces[0].smoothed) == (False, 2, None)
+    assert frame.faces[0].uncertain_below == 5_500
     database.close()
 
 
@@ -157,7 +166,7 @@ def test_what_the_first_version_had_done_gains_plots_peaks_and_pictures(
     with fresh_database.writing() as connection:
         connection.execute(delete(rollups))
         connection.execute(delete(segments).where(segments.c.kind == "illustrate"))
-    _say_revision(fresh_database, "0002")
+    _downgrade(fresh_database, "0002")
 
     migrate(fresh_database)
 
@@ -171,7 +180,7 @@ def test_what_has_all_this_or_is_not_done_is_left_alone(fresh_database: Database
     _done_job(fresh_database)
     planned_job(fresh_database, 3)
     before = _later_gains(fresh_database)
-    _say_revision(fresh_database, "0002")
+    _downgrade(fresh_database, "0002")
 
     migrate(fresh_database)
 

@@ -6,6 +6,7 @@ from sqlalchemy import delete
 from storage import commits
 from storage.commits import Identities
 from storage.database import Database
+from storage.labels import UNCERTAIN_BELOW
 from storage.plots import Grain, Peak, Plot, PlotPoint, PlotRange, RollupRow, read_peaks, read_plot
 from storage.records import FaceRow, FrameRow, Scores, SegmentObservations
 from storage.tables import ALL_FACES, rollups
@@ -22,9 +23,15 @@ def face(frame: int, face: int, scores: tuple[int, ...], *, quality: int | None 
     return FaceRow(frame, face, 10, 20, 30, 40, 9_900, quality, *scores)
 
 
-def timeline(database: Database, faces: list[FaceRow], *, frame_count: int) -> int:
+def timeline(
+    database: Database,
+    faces: list[FaceRow],
+    *,
+    frame_count: int,
+    uncertain_below: int = UNCERTAIN_BELOW,
+) -> int:
     """A job of one segment with these faces; face n of a frame is of track n, smoothed to plain sadness."""
-    planned_job(database, frame_count)
+    planned_job(database, frame_count, uncertain_below=uncertain_below)
     claim = take(database)
     rows = [
         FrameRow(frame, frame * FRAME_US, sum(row.frame == frame for row in faces))
@@ -130,6 +137,16 @@ def test_poor_faces_do_not_dominate_and_uncertain_ones_are_counted(database: Dat
     assert (point.face_count, point.uncertain_count) == (6, 1)
     assert point.probabilities is not None
     assert point.probabilities[3] == pytest.approx(0.4 * 10 / 15)
+
+
+def test_uncertain_is_what_the_jobs_model_says(database: Database) -> None:
+    half = (0, 0, 0, 5_000, 5_000, 0, 0)
+    of_shipped = timeline(database, [face(0, 0, half)], frame_count=1)
+    of_own = timeline(database, [face(0, 0, half)], frame_count=1, uncertain_below=5_000)
+
+    counts = [plot(database, job).points[0].uncertain_count for job in (of_shipped, of_own)]
+
+    assert counts == [1, 0]
 
 
 def test_a_running_job_shows_what_is_complete(database: Database) -> None:

@@ -122,6 +122,7 @@ def write_classifier(
     face_size: int = 48,
     classes: int = 7,
     input_name: str = "faces",
+    uncertain_below: str | None = None,
 ) -> Path:
     """A tiny classifier with the real one's contract: a dense layer on a coarsely pooled picture, weights by chance."""
     random = np.random.default_rng(7)
@@ -150,7 +151,8 @@ def write_classifier(
         [numpy_helper.from_array(weights, "weights")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    helper.set_model_props(model, {"labels": labels})
+    stated = {} if uncertain_below is None else {"uncertain_below": uncertain_below}
+    helper.set_model_props(model, {"labels": labels} | stated)
     onnx.save(model, str(file))
     return file
 

@@ -4,11 +4,10 @@ import json
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 
 from storage.errors import ModelContractError
-from storage.labels import EXPRESSIONS
+from storage.labels import EXPRESSIONS, UNCERTAIN_BELOW
 from tests.vision.conftest import write_classifier
 from worker.vision.classifier import Classifier
 
@@ -74,30 +73,21 @@ def test_missing_model_is_named(tmp_path: Path) -> None:
         Classifier(tmp_path / "absent.onnx")
 
 
-def stating(uncertain_below: str, *, model: Path, file: Path) -> Path:
-    """A copy of a model whose metadata also states a threshold."""
-    copy = onnx.load(model)
-    entry = copy.metadata_props.add()
-    entry.key, entry.value = "uncertain_below", uncertain_below
-    onnx.save(copy, file)
-    return file
-
-
-def test_threshold_is_read_from_the_model_file(tiny_model: Path, tmp_path: Path) -> None:
-    file = stating("0.56", model=tiny_model, file=tmp_path / "model.onnx")
+def test_threshold_is_read_from_the_model_file(tmp_path: Path) -> None:
+    file = write_classifier(tmp_path / "model.onnx", uncertain_below="0.56")
 
     assert Classifier(file).uncertain_below == 0.56
+    assert Classifier(file).uncertain_score == 5_600
 
 
 def test_model_file_may_state_no_threshold(tiny_model: Path) -> None:
     assert Classifier(tiny_model).uncertain_below is None
+    assert Classifier(tiny_model).uncertain_score == UNCERTAIN_BELOW
 
 
 @pytest.mark.parametrize("stated", ["often", "", "1.2", "-0.1", "nan"])
-def test_threshold_that_is_no_confidence_is_refused(
-    stated: str, tiny_model: Path, tmp_path: Path
-) -> None:
-    file = stating(stated, model=tiny_model, file=tmp_path / "model.onnx")
+def test_threshold_that_is_no_confidence_is_refused(stated: str, tmp_path: Path) -> None:
+    file = write_classifier(tmp_path / "model.onnx", uncertain_below=stated)
 
     with pytest.raises(ModelContractError, match="expected a confidence from 0 to 1"):
         Classifier(file)

@@ -7,6 +7,7 @@ import pytest
 
 from storage.errors import CorruptMedia, TooLarge, UnsupportedMedia
 from storage.records import SCORE_UNIT
+from tests.vision.conftest import write_classifier
 from tests.vision.live_pictures import HEIGHT, WIDTH, before_wall, jpeg, webcam
 from tests.vision.made_media import astronaut, talking_head
 from worker.live_faces import LiveFace
@@ -130,3 +131,9 @@ def test_a_picture_that_cannot_be_used_is_refused_and_the_next_one_seen(
 
     (face,) = webcam(1)
     assert len(camera.show(face)) == 1
+
+
+def test_what_is_uncertain_is_what_the_model_says(tmp_path: Path) -> None:
+    view = LiveView(write_classifier(tmp_path / "model.onnx", uncertain_below="0.9"))
+
+    assert view.look(EMPTY_ROOM, FRAME_US).uncertain_below == 9_000

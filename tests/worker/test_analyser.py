@@ -24,6 +24,7 @@ from storage.errors import (
     PlanMismatch,
     UnsupportedMedia,
 )
+from storage.labels import UNCERTAIN_BELOW
 from storage.records import Detector, JobOptions, MediaPlan, SegmentObservations, SegmentSlice
 from tests.storage.made_jobs import plan_of
 from tests.vision.made_media import installed_file, moving_pictures
@@ -268,9 +269,9 @@ def test_a_file_that_is_no_model_is_told_before_there_is_work(
     wrong = tmp_path / "wrong.onnx"
     wrong.write_bytes(b"no model")
 
-    analyser.load()
+    assert analyser.load(Detector.MTCNN) == UNCERTAIN_BELOW
     with pytest.raises(ModelContractError, match=r"wrong\.onnx"):
-        new_analyser(model=wrong).load()
+        new_analyser(model=wrong).load(Detector.MTCNN)
 
 
 def test_a_detector_given_by_its_file_finds_the_face(

@@ -55,7 +55,7 @@ def test_thumbnails_that_do_not_add_up_are_refused(sizes: list[int], content: by
 @pytest.mark.parametrize("quality", [None, 0, 9_000])
 def test_a_sight_is_kept(quality: int | None) -> None:
     face = LiveFace(2, -1, 20, 30, 40, 9_900, quality, tuple(range(7)), tuple(range(7, 14)))
-    sight = LiveSight(640, 480, (face, face._replace(track=3)))
+    sight = LiveSight(640, 480, (face, face._replace(track=3)), 5_600)
 
     answer = over_the_wire(live_messages.sight_answer(sight))
 

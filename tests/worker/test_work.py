@@ -11,10 +11,12 @@ from sqlalchemy import select, update
 from storage import claims, failures, jobs, timelines
 from storage.errors import ModelContractError
 from storage.exports import csv_lines
+from storage.labels import UNCERTAIN_BELOW
 from storage.records import Detector, JobOptions, JobState, SegmentKind, SegmentSlice
 from storage.tables import segments
 from storage.tracks import read_tracks
 from tests.storage.made_jobs import counters, expire_leases, states
+from tests.vision.conftest import write_classifier
 from tests.vision.made_media import Recipe, moving_pictures, write_video
 from tests.worker.conftest import NewAnalyser, NewJob
 from worker.analyser.client import Analyser
@@ -300,10 +302,29 @@ def test_a_worker_whose_model_is_broken_harms_no_job(
     wrong = tmp_path / "wrong.onnx"
     wrong.write_bytes(b"no model")
     broken = new_analyser(model=wrong)
-    work_next(engine, broken)  # a plan needs no model
 
     with pytest.raises(ModelContractError):
         work_next(engine, broken)
 
     assert jobs.get_job(engine.database, job_id).state is JobState.RUNNING
-    assert claims.count_ready(engine.database) == 3
+    assert claims.count_ready(engine.database) == 1
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_uncertain_is_what_the_jobs_model_says(
+    engine: Engine, new_analyser: NewAnalyser, new_job: NewJob, clip: Path, tmp_path: Path
+) -> None:
+    """Symptom: a model of one's own was doubted by the shipped one's threshold."""
+    model = write_classifier(tmp_path / "own.onnx", uncertain_below="0.999")
+    settings = engine.settings.model_copy(update={"model": model})
+    engine = replace(engine, settings=settings, able=capabilities(settings))
+    job_id = new_job(clip)
+
+    work_to_the_end(engine, new_analyser(model=model))
+
+    job = jobs.get_job(engine.database, job_id)
+    faces = [face for f in timelines.iterate_frames(engine.database, job.job) for face in f.faces]
+    assert job.uncertain_below == 9_990
+    assert faces and all(face.uncertain is (face.confidence < 9_990) for face in faces)
+    assert max(face.confidence for face in faces) > UNCERTAIN_BELOW
+    assert job.summary and job.summary["uncertain"] > 0.5

@@ -24,7 +24,14 @@ from storage.errors import (
     AnalyserTimeout,
     ModelContractError,
 )
-from storage.records import JobOptions, MediaInfo, MediaPlan, SegmentObservations, SegmentSlice
+from storage.records import (
+    Detector,
+    JobOptions,
+    MediaInfo,
+    MediaPlan,
+    SegmentObservations,
+    SegmentSlice,
+)
 from storage.settings import Settings
 from worker.analyser import messages
 from worker.analyser.wire import Decoder, Message, WireError, send_request
@@ -97,11 +104,14 @@ class Analyser:
             self._process.wait()
             self._process = None
 
-    def load(self) -> None:
-        """Load the models before there is work for them. Raises ModelContractError for a file that is none."""
+    def load(self, detector: Detector) -> int:
+        """Load the models for a detector's jobs; return below which confidence (ten-thousandths) an answer is uncertain.
+
+        Raises ModelContractError for a file that is no model.
+        """
         with Path(os.devnull).open("rb") as nothing:
-            self.ask(
-                messages.load_request(),
+            return self.ask(
+                messages.load_request(detector),
                 (nothing.fileno(),),
                 tick=lambda _done: None,
                 read=messages.read_loaded,

@@ -33,7 +33,10 @@ def look_request(time_us: int) -> Message:
 
 def sight_answer(seen: LiveSight) -> Message:
     faces = array("i", (value for face in seen.faces for value in _row(face)))
-    return Message({"say": "sight", "width": seen.width, "height": seen.height}, {"faces": faces})
+    size = {"width": seen.width, "height": seen.height}
+    return Message(
+        {"say": "sight", **size, "uncertain_below": seen.uncertain_below}, {"faces": faces}
+    )
 
 
 def _row(face: LiveFace) -> tuple[int, ...]:
@@ -45,14 +48,16 @@ def _row(face: LiveFace) -> tuple[int, ...]:
 def read_sight(answer: Message) -> LiveSight:
     """Read back what was seen. Raises WireError for anything else."""
     try:
-        width, height = int(answer.header["width"]), int(answer.header["height"])
+        width, height, below = (
+            int(answer.header[name]) for name in ("width", "height", "uncertain_below")
+        )
         values = answer.arrays["faces"].tolist()
     except (KeyError, TypeError, ValueError) as error:
         raise WireError(f"not a sight: {error}") from error
     if len(values) % _WIDTH:
         raise WireError(f"{len(values)} values do not make faces of {_WIDTH}")
     rows = (values[start : start + _WIDTH] for start in range(0, len(values), _WIDTH))
-    return LiveSight(width, height, tuple(_face(row) for row in rows))
+    return LiveSight(width, height, tuple(_face(row) for row in rows), below)
 
 
 def _face(row: list[int]) -> LiveFace:

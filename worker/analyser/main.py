@@ -46,7 +46,7 @@ class _Desk:
         try:
             match request.header["ask"]:
                 case "load":
-                    return self._load()
+                    return self._load(request)
                 case "plan":
                     return self._plan(request, medium)
                 case "analyse":
@@ -71,9 +71,9 @@ class _Desk:
             logger.exception("the analyser could not answer")
             return messages.failure(AnalyserDied(f"unexpected {type(error).__name__}: {error}"))
 
-    def _load(self) -> Message:
-        self._pipeline(JobOptions().detector)
-        return messages.loaded_answer()
+    def _load(self, request: Message) -> Message:
+        pipeline = self._pipeline(Detector(request.header["detector"]))
+        return messages.loaded_answer(pipeline.uncertain_below)
 
     def _plan(self, request: Message, descriptor: int) -> Message:
         plan = plan_medium(

@@ -6,6 +6,7 @@ from typing import Any
 
 from storage.errors import AffectlineError, error_from_code
 from storage.records import (
+    Detector,
     FaceRow,
     FrameRow,
     JobOptions,
@@ -19,19 +20,21 @@ from worker.analyser.wire import Message, WireError
 _NO_QUALITY = -1
 
 
-def load_request() -> Message:
-    """Load the models that every job needs. With any one descriptor, which is not looked at."""
-    return Message({"ask": "load"})
+def load_request(detector: Detector) -> Message:
+    """Load the models for a detector's jobs. With any one descriptor, which is not looked at."""
+    return Message({"ask": "load", "detector": detector})
 
 
-def loaded_answer() -> Message:
-    return Message({"say": "loaded"})
+def loaded_answer(uncertain_below: int) -> Message:
+    return Message({"say": "loaded", "uncertain_below": uncertain_below})
 
 
-def read_loaded(answer: Message) -> None:
-    """Raise WireError for anything else."""
-    if answer.header.get("say") != "loaded":
+def read_loaded(answer: Message) -> int:
+    """Return what is uncertain to the classifier, in ten-thousandths. Raises WireError for anything else."""
+    below = answer.header.get("uncertain_below")
+    if answer.header.get("say") != "loaded" or not isinstance(below, int):
         raise WireError(f"not the end of loading: {answer.header}")
+    return below
 
 
 def plan_request(options: JobOptions, *, segment_target_us: int, full_decode: bool) -> Message:

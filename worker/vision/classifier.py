@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from storage.errors import ModelContractError
-from storage.labels import EXPRESSIONS
+from storage.labels import EXPRESSIONS, UNCERTAIN_BELOW
+from storage.records import SCORE_UNIT
 from worker.vision.boxes import Floats
 from worker.vision.onnx_session import OnnxSession
 
@@ -26,6 +27,12 @@ class Classifier:
         _check_contract(self._session)
         self.uncertain_below = _read_uncertain_below(self._session)
         """An answer with less confidence than this, 0 to 1, is uncertain; None where the file does not say."""
+
+    @property
+    def uncertain_score(self) -> int:
+        """`uncertain_below` in ten-thousandths; the shipped model's where the file does not say."""
+        below = self.uncertain_below
+        return UNCERTAIN_BELOW if below is None else round(below * SCORE_UNIT)
 
     def probabilities(self, faces: Floats) -> Floats:
         """Classify faces in batches of at most BATCH.

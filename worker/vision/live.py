@@ -52,7 +52,8 @@ class LiveView:
             self._detected = frame.index
             followed = self._tracks.found(self._detector.detect(frame), time_us)
         self._count += 1
-        return LiveSight(frame.width, frame.height, self._read(frame, followed))
+        faces = self._read(frame, followed)
+        return LiveSight(frame.width, frame.height, faces, self._classifier.uncertain_score)
 
     def _followed(self, frame: Frame) -> list[LiveTrack] | None:
         """The faces found where they were expected; None if the whole picture has to be searched."""

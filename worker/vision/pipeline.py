@@ -59,6 +59,11 @@ class Pipeline:
         self._detector = load_detector(detector, yunet=yunet)
         self._limits = limits
 
+    @property
+    def uncertain_below(self) -> int:
+        """Faces whose likeliest expression has less than this (ten-thousandths) are uncertain, says the classifier's file."""
+        return self._classifier.uncertain_score
+
     def analyse(
         self,
         fd: int,
