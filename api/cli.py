@@ -65,7 +65,7 @@ def annotate_command(
     detect_every: Annotated[
         str,
         typer.Option(
-            help="Search faces in every so many frames, follow them between; 8 if not given."
+            help="Search faces in every so many frames, half a second apart at most, follow them between; 8 if not given."
         ),
     ] = "",
     scores: Annotated[
@@ -200,7 +200,7 @@ def main() -> None:
     """Run a command; an expected error is one line with its code, never a traceback."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     try:
-        app()
+        app(prog_name="affectline")
     except AffectlineError as error:
         typer.echo(f"affectline: {error.code}: {error.message}", err=True)
         sys.exit(EXIT_USAGE if isinstance(error, InputError) else EXIT_FAILED)

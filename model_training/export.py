@@ -62,7 +62,9 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--logit-adjustment", type=float, default=0.0, metavar="TAU", help="0, the default: none"
     )
-    parser.add_argument("--test", type=Path, help="data whose score goes into the metadata")
+    parser.add_argument(
+        "--test", type=Path, help="data whose validation split is scored for the metadata"
+    )
     return parser.parse_args(arguments)
 
 

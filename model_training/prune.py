@@ -81,7 +81,11 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         "--learning-rate", type=float, default=0.02, help="at its highest (default: 0.02)"
     )
     parser.add_argument("--time-budget", type=float, metavar="MINUTES", help="for each share")
-    parser.add_argument("--test", type=Path, help="what to score (default: the validation part)")
+    parser.add_argument(
+        "--test",
+        type=Path,
+        help="data whose validation split is scored (default: the part held back)",
+    )
     return parser.parse_args(arguments)
 
 

@@ -50,7 +50,9 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", type=Path, required=True, help="ONNX file of export")
     parser.add_argument("--data", type=Path, required=True, help="training data, to measure scales")
     parser.add_argument("--out", type=Path, required=True, help="ONNX file to write")
-    parser.add_argument("--test", type=Path, help="data whose score goes into the metadata")
+    parser.add_argument(
+        "--test", type=Path, help="data whose validation split is scored for the metadata"
+    )
     parser.add_argument("--reduce-range", action="store_true", help="seven-bit weights")
     parser.add_argument("--seed", type=int, default=1, help="of the choice of faces (default: 1)")
     return parser.parse_args(arguments)

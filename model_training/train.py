@@ -75,7 +75,10 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     annealed.add_argument("--stop-after", type=int, metavar="EPOCHS", help="leave, to be resumed")
     annealed.add_argument("--learning-rate", type=float, metavar="RATE", help="at its highest")
     annealed.add_argument(
-        "--start-from", type=Path, metavar="MODEL.keras", help="weights to begin with"
+        "--start-from",
+        type=Path,
+        metavar="MODEL.keras",
+        help="weights to begin with (compact, polish, flat)",
     )
     annealed.add_argument(
         "--teacher", type=Path, metavar="FILE.npz", help="of model_training.teach"

@@ -39,8 +39,8 @@ class FaceReply(BaseModel):
     smoothed: dict[str, float] | None = Field(
         description="The same along the track; together 1; may be null until the job is done."
     )
-    emotion: str = Field(description="The most probable expression.")
-    confidence: float = Field(description="The probability of `emotion`.")
+    emotion: str = Field(description="The most probable expression of `probabilities`.")
+    confidence: float = Field(description="Its probability.")
     uncertain: bool = Field(description="No expression is likely: `confidence` is low.")
     poor: bool = Field(description="Too small, unsharp or doubtful to be read well.")
 

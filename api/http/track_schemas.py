@@ -116,7 +116,9 @@ class PeakReply(BaseModel):
 class JobSummaryReply(SummaryReply):
     """The timeline in numbers, with its peaks."""
 
-    peaks: dict[str, PeakReply | None] = Field(description="By expression; null without any face.")
+    peaks: dict[str, PeakReply | None] = Field(
+        description="By expression; null where no face can be read well."
+    )
 
 
 class PlotQuery(Parameters):
@@ -129,7 +131,8 @@ class PlotQuery(Parameters):
     )
     points: int = Field(1000, ge=1, le=5000, description="At most so many points.")
     scores: Scores = Field(
-        Scores.SMOOTHED, description="raw, or smoothed along each track where that is done."
+        Scores.SMOOTHED,
+        description="raw, or smoothed along each track where that is done; of points of more than a second always raw.",
     )
 
 

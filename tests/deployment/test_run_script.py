@@ -83,6 +83,22 @@ def test_a_command_keeps_the_callers_folder_and_arguments(
     assert folder == str(tmp_path)
 
 
+def test_help_names_what_only_the_script_does_and_installs_nothing(
+    run: ModuleType, checkout: Path, tmp_path: Path
+) -> None:
+    done = start(checkout, "--help", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "./run test" in done.stdout and "./run bench" in done.stdout
+    assert not (checkout / ".venv").exists()
+
+    pretend_installed(run, checkout, "serve")
+    done = start(checkout, "-h", cwd=tmp_path)
+
+    text, commands = done.stdout.rsplit("\n", 2)[:2]
+    assert "./run bench" in text
+    assert json.loads(commands)[0] == ["--help"]
+
+
 def test_without_arguments_the_whole_system_is_started(
     run: ModuleType, checkout: Path, tmp_path: Path
 ) -> None:
