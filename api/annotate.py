@@ -5,7 +5,6 @@ A second call goes on where a killed one stopped: finished files are not looked 
 ones go on.
 """
 
-import fcntl
 import logging
 import os
 import threading
@@ -27,17 +26,19 @@ from api.items import (
     remove_if_untrue,
     write_atomically,
 )
-from api.outputs import ITEMS_NAME, STATE_FOLDER, Input, find_inputs
+from api.outputs import ITEMS_NAME, Input, find_inputs
+from api.state_folder import STATE_FOLDER, make_state_folder, only_one
 from storage import failures, jobs, timelines
 from storage.blobs import Blobs, file_location, sha256_of
 from storage.database import Database, migrate, sqlite_url
 from storage.decisions import cancel_job, retry_job
-from storage.errors import Conflict, InputError, OutputFailed, PathNotFound
+from storage.errors import InputError, OutputFailed, PathNotFound
 from storage.exports import csv_lines
 from storage.jobs import JobView, StoredMedium
 from storage.records import JobOptions, JobState, Scores
 from storage.settings import Settings
-from worker.analyser.client import Analyser, AnalyserLimits
+from worker.analyser.client import Analyser
+from worker.analyser.limits import AnalyserLimits
 from worker.engine import Engine, capabilities
 from worker.intake import HEAD_BYTES, check_head
 from worker.removal import remove_job
@@ -80,8 +81,8 @@ def annotate(
     inputs = find_inputs(paths, folder=folder)
     list_of_items = folder / f"{ITEMS_NAME}.csv"
     check_place(list_of_items)
-    state = _make_state_folder(folder)
-    with _only_one(state / "lock"):
+    state = make_state_folder(folder)
+    with only_one(state):
         database = Database(sqlite_url(state.resolve() / "affectline.sqlite"))
         try:
             migrate(database)
@@ -97,37 +98,12 @@ def annotate(
     return items
 
 
-def _make_state_folder(folder: Path) -> Path:
-    state = folder / STATE_FOLDER
-    try:
-        state.mkdir(parents=True, exist_ok=True)
-        (state / "lock").touch()
-    except OSError as error:
-        raise OutputFailed(
-            f"the output folder {folder} can't be written to: {error.strerror}"
-        ) from error
-    return state
-
-
 def _pause_others(database: Database, inputs: list[Input], options: JobOptions) -> None:
     """Stop what an earlier call left behind and this one has no use for; a call that names it again goes on with it."""
     asked = {file_location(given.path) for given in inputs if os.access(given.path, os.R_OK)}
     for left in jobs.live_jobs(database):
         if left.location not in asked or left.options != options:
             cancel_job(database, left.id)
-
-
-@contextmanager
-def _only_one(lock_file: Path) -> Iterator[None]:
-    with lock_file.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Conflict(
-                f"another annotate is at work in {lock_file.parent.parent}:"
-                " wait for it, or choose another -o"
-            ) from error
-        yield
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from storage.blobs import Blobs
 from storage.database import Database
 from storage.settings import Settings
 from storage.version import VERSION
-from worker.analyser.client import AnalyserLimits
+from worker.analyser.limits import AnalyserLimits
 from worker.live import LiveSessions
 
 

@@ -27,7 +27,8 @@ from storage.errors import AffectlineError, DatabaseUnavailable, InputError
 from storage.records import JobOptions, Scores
 from storage.settings import Settings
 from storage.version import VERSION
-from worker.analyser.client import Analyser, AnalyserLimits
+from worker.analyser.client import Analyser
+from worker.analyser.limits import AnalyserLimits
 
 app = typer.Typer(
     name="affectline",

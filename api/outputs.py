@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 
-STATE_FOLDER = ".affectline"
-"""Where `annotate` keeps its database, below the output folder."""
 ITEMS_NAME = "items"
 """`items.csv` lists all inputs: no input may be called so."""
 _UNLISTABLE_NAME = "unlistable"

@@ -24,7 +24,8 @@ from storage.errors import (
     NotFound,
 )
 from worker.analyser import live_messages
-from worker.analyser.client import Analyser, AnalyserLimits, Answer
+from worker.analyser.client import Analyser, Answer
+from worker.analyser.limits import AnalyserLimits
 from worker.analyser.wire import Message
 from worker.live_faces import LiveSight
 

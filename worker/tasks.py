@@ -15,7 +15,8 @@ from celery import shared_task, signals
 from storage.blobs import Blobs
 from storage.database import Database
 from storage.settings import Settings
-from worker.analyser.client import Analyser, AnalyserLimits
+from worker.analyser.client import Analyser
+from worker.analyser.limits import AnalyserLimits
 from worker.celery_app import LOOK_TASK, hint_sender
 from worker.engine import Engine, capabilities
 from worker.tether import die_with_parent

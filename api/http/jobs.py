@@ -8,6 +8,7 @@ from flask import Response, request
 from flask_openapi.blueprint import APIBlueprint
 
 from api.http.access import OPENAPI_SECURITY, require_key
+from api.http.job_schemas import JobReply, JobsReply
 from api.http.problems import problem_responses
 from api.http.replies import json_reply
 from api.http.sample import find_sample_clip, open_sample_clip
@@ -16,9 +17,7 @@ from api.http.schemas import (
     DETECTOR_SCHEMA,
     SAMPLE_FPS_SCHEMA,
     JobPath,
-    JobReply,
     JobsQuery,
-    JobsReply,
     NewJobQuery,
     NoParameters,
     OptionsQuery,

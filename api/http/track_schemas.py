@@ -5,13 +5,12 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from api.http.job_schemas import FacesSummaryReply, SummaryReply
 from api.http.schemas import (
     LARGEST_SECONDS,
     MICROSECONDS,
     BoxReply,
-    FacesSummaryReply,
     Parameters,
-    SummaryReply,
 )
 from storage.labels import EXPRESSIONS
 from storage.plots import Grain, Peak, Plot, PlotPoint

@@ -13,7 +13,8 @@ from storage.jobs import StoredMedium
 from storage.records import JobOptions
 from storage.settings import Settings
 from tests.worker.clips import SEGMENT_TARGET_S, write_clip
-from worker.analyser.client import Analyser, AnalyserLimits
+from worker.analyser.client import Analyser
+from worker.analyser.limits import AnalyserLimits
 from worker.engine import Engine, capabilities
 
 LIMITS = AnalyserLimits.from_settings(Settings.load())

@@ -422,7 +422,8 @@ PARENT = """
 import os, sys, time
 from storage.records import JobOptions
 from storage.settings import Settings
-from worker.analyser.client import Analyser, AnalyserLimits
+from worker.analyser.client import Analyser
+from worker.analyser.limits import AnalyserLimits
 analyser = Analyser(AnalyserLimits.from_settings(Settings.load()))
 medium = os.open(sys.argv[1], os.O_RDONLY)
 analyser.plan(medium, JobOptions(), segment_target_us=1, full_decode=False, tick=lambda done: None)
