@@ -22,8 +22,8 @@ from sqlalchemy.exc import OperationalError
 
 from api.annotate import Progress, Show, annotate
 from storage.blobs import Blobs
-from storage.database import Database, check_schema, migrate
-from storage.errors import AffectlineError, DatabaseUnavailable, InputError
+from storage.database import Database, check_schema, is_full, migrate
+from storage.errors import AffectlineError, DatabaseUnavailable, InputError, StorageFull
 from storage.records import JobOptions, Scores
 from storage.settings import Settings
 from storage.version import VERSION
@@ -207,7 +207,8 @@ def main() -> None:
         sys.exit(EXIT_USAGE if isinstance(error, InputError) else EXIT_FAILED)
     except OperationalError as error:  # locked for long, full, gone
         reason = " ".join(str(error.orig).split())  # in one line
-        typer.echo(f"affectline: {DatabaseUnavailable.code}: {reason}", err=True)
+        kind = StorageFull if is_full(error) else DatabaseUnavailable
+        typer.echo(f"affectline: {kind.code}: {reason}", err=True)
         sys.exit(EXIT_FAILED)
 
 

@@ -52,7 +52,8 @@ def up(settings: Settings) -> int:
     try:
         with _alone(data) as lock, _stop_signals() as stop:
             port = _free_port(settings.host, settings.port)
-            lock.write_text(f"{os.getpid()} {_address(settings.host, port)}\n")
+            with suppress(OSError):  # no room: it is but a note for those who come second
+                lock.write_text(f"{os.getpid()} {_address(settings.host, port)}\n")
             resolved = settings.model_copy(
                 update={
                     "data": data,
@@ -170,8 +171,17 @@ class Supervisor:
             elif not part.is_running and now_s >= self._restart_at_s[part.name]:
                 if part.name == "broker" and part.failures >= _UNREADABLE_AFTER:
                     broker.set_state_aside(self._broker_state)
-                part.start(now_s)
+                self._start_again(part, now_s)
         time.sleep(_TICK_S)
+
+    def _start_again(self, part: Part, now_s: float) -> None:
+        try:
+            part.start(now_s)
+        except OSError as error:  # no process to be had, no room for its log: that may pass
+            self._restart_at_s[part.name] = now_s + part.pause_s
+            say(
+                f"{part.name} can't be started ({error.strerror}): trying again in {part.pause_s:g} s"
+            )
 
     def _end(self) -> None:
         """Stop the parts, the broker last, by force where they take too long or we are asked twice."""

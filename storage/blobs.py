@@ -60,14 +60,15 @@ class Blobs:
     def creating_beside(self, job_id: str, name: str) -> Iterator[BinaryIO]:
         """Open a new file beside a job's medium; readers see it, whole, when the block has ended without an exception.
 
-        Any number of workers may do so at once: the last one's stays. Raises PathNotFound if the job's folder is gone.
+        Any number of workers may do so at once, with the same content: one of theirs stays, and nothing of those that were
+        killed. Raises PathNotFound if the job's folder is gone.
         """
         folder = self.folder / job_id
         hidden = folder / f".{name}.{uuid4().hex}"
         try:
             with hidden.open("x+b") as file:
                 yield file
-            hidden.replace(folder / name)
+            _publish(hidden, folder / name)
         except FileNotFoundError as error:
             raise PathNotFound("the job's folder is gone: the job was deleted") from error
         finally:
@@ -102,6 +103,17 @@ class Blobs:
     def _path(self, location: str) -> Path:
         scheme, _, rest = location.partition(":")
         return Path(rest) if scheme == "file" else self.folder / rest
+
+
+def _publish(hidden: Path, file: Path) -> None:
+    """Give a file its name; remove what others left who were killed while they made the same, or still write."""
+    try:
+        hidden.replace(file)
+    except FileNotFoundError:
+        if not file.exists():  # else another one was quicker, and has removed ours
+            raise
+    for left in file.parent.glob(f".{file.name}.*"):
+        left.unlink(missing_ok=True)
 
 
 def _remove(folder: Path) -> None:

@@ -28,6 +28,7 @@ _MIGRATION_LOCK = 0x0AFFEC71  # any fixed number: the key of PostgreSQL's adviso
 _BUSY_TIMEOUT_MS = 30_000
 _WAL_RETRY_S = 0.02
 _LOG_PATIENCE_MS = 100  # while a checkpoint waits for readers, all writers wait for it
+_DISK_FULL = "53100"  # PostgreSQL's
 _EXPECTED_URL = "sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME"
 
 
@@ -108,6 +109,12 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def is_full(error: DBAPIError) -> bool:
+    """Tell whether the database has no room left to write."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code == sqlite3.SQLITE_FULL or getattr(error.orig, "sqlstate", None) == _DISK_FULL
 
 
 def _switch_to_wal(connection: Any) -> None:

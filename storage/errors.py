@@ -176,6 +176,13 @@ class OutputFailed(AffectlineError):
     code = "output_failed"
 
 
+class StorageFull(AffectlineError):
+    """There is no room left to write; delete recordings, or have the operator make some."""
+
+    code = "storage_full"
+    http_status = 507
+
+
 class ConfigurationError(AffectlineError):
     """A setting of this installation is missing or wrong."""
 

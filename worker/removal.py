@@ -4,17 +4,29 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
+from sqlalchemy.exc import OperationalError
+
 from storage import jobs
 from storage.blobs import Blobs
-from storage.database import Database
+from storage.database import Database, is_full
 from storage.errors import TransientError
 
 logger = logging.getLogger(__name__)
 
 
 def remove_job(database: Database, blobs: Blobs, job_id: str) -> None:
-    """Remove a job for good. If this is cut off, the sweeper goes on with it. Raises NotFound."""
-    _remove(database, blobs, jobs.begin_delete(database, job_id), job_id)
+    """Remove a job for good. If this is cut off, the sweeper goes on with it. Raises NotFound.
+
+    On a full disk not even the begin of a removal can be written: then its files go first, and make room for that.
+    """
+    try:
+        job = jobs.begin_delete(database, job_id)
+    except OperationalError as error:
+        if not is_full(error) or not jobs.exists(database, job_id):
+            raise
+        blobs.delete(job_id)
+        job = jobs.begin_delete(database, job_id)
+    _remove(database, blobs, job, job_id)
 
 
 def finish_removals(database: Database, blobs: Blobs) -> None:

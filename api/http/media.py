@@ -20,6 +20,8 @@ from worker.intake import HEAD_BYTES, media_type
 from worker.pictures import JOB_THUMBNAIL, PREVIEWS, preview_name, track_thumbnail
 
 PIECE_BYTES = 256 * 1024
+_MOST_DIGITS = 18
+"""Of a file's size; Python refuses to read numbers of thousands of digits."""
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox"
 )
@@ -142,5 +144,7 @@ def _asks_for_part(size: int) -> bool:
     wanted = request.headers.get("Range", "").replace(" ", "")
     if request.method != "GET" or "," in wanted or not wanted.startswith("bytes="):
         return False
-    last_bytes = wanted.removeprefix("bytes=-")
-    return not (last_bytes.isdecimal() and int(last_bytes) >= size)
+    last_bytes = wanted.removeprefix("bytes=-").lstrip("0") or "0"
+    if not last_bytes.isdecimal():
+        return True
+    return len(last_bytes) <= _MOST_DIGITS and int(last_bytes) < size

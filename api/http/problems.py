@@ -12,12 +12,14 @@ from pydantic import BaseModel, Field, ValidationError
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
+from storage.database import is_full
 from storage.errors import (
     AffectlineError,
     DatabaseUnavailable,
     InputError,
     InvalidOption,
     NotFound,
+    StorageFull,
     TooLarge,
 )
 
@@ -70,13 +72,6 @@ class RangeNotSatisfiable(InputError):  # noqa: N818  # named as in storage.erro
 
     code = "range_not_satisfiable"
     http_status = 416
-
-
-class StorageFull(AffectlineError):  # noqa: N818  # named as in storage.errors
-    """There is no room left for uploads; the operator has to make some."""
-
-    code = "storage_full"
-    http_status = 507
 
 
 class Problem(BaseModel):
@@ -178,7 +173,7 @@ def _translated(error: HTTPException, status: int) -> AffectlineError:
 
 def _from_database(error: OperationalError) -> Response:
     logger.error("the database failed", exc_info=error, extra={"path": request.path})
-    return problem(DatabaseUnavailable())
+    return problem(StorageFull() if is_full(error) else DatabaseUnavailable())
 
 
 def _from_fault(error: Exception) -> Response:

@@ -4,7 +4,8 @@ import contextlib
 import errno
 import hashlib
 import os
-import time
+import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,9 +17,8 @@ from gunicorn.http.errors import ParseException  # type: ignore[import-untyped] 
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Event, Field, File, MultipartDecoder, NeedData, State
 
-from api.http.problems import StorageFull
 from storage.blobs import Blobs
-from storage.errors import IncompleteUpload, InputError, InvalidOption, TooLarge
+from storage.errors import IncompleteUpload, InputError, InvalidOption, StorageFull, TooLarge
 from storage.jobs import StoredMedium, new_job_id
 from worker.intake import HEAD_BYTES, check_head
 
@@ -229,19 +229,36 @@ def drain_after(request: Request, response: Response) -> None:
     Closing with unread bytes resets the connection, and the reply is lost with it (RFC 9112, section 9.6).
     """
     if response.status_code >= HTTPStatus.BAD_REQUEST and _has_body(request):
-        response.call_on_close(partial(_drain, request.stream))  # the request itself is over then
+        connection = request.environ.get("gunicorn.socket")
+        # The request itself is over when the response is closed.
+        response.call_on_close(partial(_drain, request.stream, connection))
 
 
 def _has_body(request: Request) -> bool:
     return bool(request.content_length) or "Transfer-Encoding" in request.headers
 
 
-def _drain(body: IO[bytes]) -> None:
-    until = time.monotonic() + DRAIN_S
+def _drain(body: IO[bytes], connection: socket.socket | None) -> None:
     drained = 0
-    with contextlib.suppress(*_BODY_BREAKS_OFF):
-        while drained < DRAIN_BYTES and time.monotonic() < until:
-            piece = body.read(PIECE_BYTES)
-            if not piece:
-                return
+    with contextlib.suppress(*_BODY_BREAKS_OFF), _ending(connection, after_s=DRAIN_S):
+        while drained < DRAIN_BYTES and (piece := body.read(PIECE_BYTES)):
             drained += len(piece)
+
+
+@contextlib.contextmanager
+def _ending(connection: socket.socket | None, *, after_s: float) -> Iterator[None]:
+    """To whoever reads on, let the client have gone after a while: a read waits for all it asked for, byte by byte."""
+    if connection is None:
+        yield
+        return
+
+    def end() -> None:
+        with contextlib.suppress(OSError):  # it has ended by itself
+            connection.shutdown(socket.SHUT_RD)
+
+    timer = threading.Timer(after_s, end)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -35,7 +35,8 @@ def free_port() -> int:
 def serving(settings: Settings, *, patience_s: float = uploads.PATIENCE_S) -> Iterator[str]:
     """Run a server on the settings' database and folder; yields its address.
 
-    patience_s: how long it waits for a client that has fallen silent, at most HEAD_S within a request's head.
+    patience_s: how long it waits for a client that has fallen silent, at most HEAD_S within a request's head and DRAIN_S
+    after a refusal.
     """
     port = free_port()
     environment = os.environ | {
@@ -76,5 +77,6 @@ def _answers(address: str) -> bool:
 
 if __name__ == "__main__":
     uploads.PATIENCE_S = float(sys.argv[1])
+    uploads.DRAIN_S = min(uploads.DRAIN_S, uploads.PATIENCE_S)
     serve.HEAD_S = min(serve.HEAD_S, uploads.PATIENCE_S)
     serve.run_gunicorn(Settings.load(), lambda _settings: lambda: None)

@@ -173,6 +173,23 @@ def test_a_request_that_comes_byte_by_byte_is_given_up(address: str) -> None:
     assert time.monotonic() - begun_s > SILENCE_S / 2
 
 
+def test_a_refused_client_that_sends_on_byte_by_byte_is_given_up(address: str) -> None:
+    """Symptom: sixteen of them held all threads for as long as they pleased, without any key."""
+    host = urlsplit(address)
+    begun_s = time.monotonic()
+    with socket.create_connection((host.hostname, host.port)) as connection:
+        connection.sendall(
+            b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n"
+        )
+        assert b"404" in connection.recv(4096)
+        connection.settimeout(0.1)
+        while not is_over(connection):
+            connection.sendall(b"x")
+            assert time.monotonic() - begun_s < 3 * SILENCE_S
+
+    assert time.monotonic() - begun_s > SILENCE_S / 2
+
+
 def is_over(connection: socket.socket) -> bool:
     """Tell, after a moment, whether the server has closed its end."""
     try:

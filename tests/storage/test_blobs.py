@@ -208,3 +208,25 @@ def test_nothing_is_made_for_a_job_that_is_deleted_meanwhile(tmp_path: Path) -> 
         pass
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_killed_workers_left_half_made_goes_when_another_one_has_made_it(
+    tmp_path: Path,
+) -> None:
+    """Symptom: each of them left a hidden file as large as a preview."""
+    blobs = Blobs(tmp_path)
+    job_id = made_job(blobs)
+    for _ in range(2):
+        killed = os.fork()
+        if not killed:
+            with blobs.creating_beside(job_id, "preview.mp4") as file:
+                file.write(b"half")
+                file.flush()
+                os._exit(1)
+        os.waitpid(killed, 0)
+    assert len(list((tmp_path / job_id).iterdir())) == 3
+
+    with blobs.creating_beside(job_id, "preview.mp4") as file:
+        file.write(b"whole")
+
+    assert sorted(file.name for file in (tmp_path / job_id).iterdir()) == ["media", "preview.mp4"]
