@@ -1,7 +1,5 @@
-"""Frames: brightness, colour and orientation as values one can trust."""
+"""Frames: brightness and colour as values one can trust."""
 
-import struct
-from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -10,11 +8,10 @@ import pytest
 from av.video.reformatter import VideoReformatter
 
 from tests.vision.conftest import descriptor, no_progress, planned
-from tests.vision.made_media import Recipe, moving_pictures, oriented_picture, write_video
+from tests.vision.made_media import Recipe, moving_pictures, write_video
 from worker.vision.crops import expand_range
 from worker.vision.decode import decode_segment
 from worker.vision.frames import Frame, reduced_size
-from worker.vision.orientation import Orientation
 
 FULL, LIMITED, UNSTATED = 2, 1, 0
 BT601, BT709, BT2020 = 5, 1, 9
@@ -114,149 +111,6 @@ def test_detection_picture_keeps_proportions_and_is_never_enlarged(
     size: tuple[int, int], expected: tuple[int, int]
 ) -> None:
     assert reduced_size(*size, max_side=640) == expected
-
-
-def corner_file(folder: Path) -> Path:
-    """A video whose left upper corner is white."""
-    picture = np.full((64, 96, 3), 40, np.uint8)
-    picture[:24, :32] = 250
-    recipe = Recipe(codec="mpeg4", options={"qscale": "2"})
-    return write_video(folder / "corner.mov", [picture] * 3, recipe)
-
-
-def show_turned(file: Path, matrix: tuple[float, float, float, float]) -> None:
-    """Patch the display matrix (a, b, c, d) of a track header (ISO/IEC 14496-12, 8.3.2)."""
-    data = bytearray(file.read_bytes())
-    a, b, c, d = (int(value * 65536) for value in matrix)
-    position = data.index(b"tkhd") + 4 + 40
-    struct.pack_into(">9i", data, position, a, b, 0, c, d, 0, 0, 0, 1 << 30)
-    file.write_bytes(data)
-
-
-@pytest.mark.parametrize(
-    ("matrix", "rotation", "size", "corner"),
-    [
-        ((1, 0, 0, 1), 0, (96, 64), "left top"),
-        ((0, 1, -1, 0), 270, (64, 96), "right top"),
-        ((-1, 0, 0, -1), 180, (96, 64), "right bottom"),
-        ((0, -1, 1, 0), 90, (64, 96), "left bottom"),
-        ((-1, 0, 0, 1), 0, (96, 64), "right top"),
-        ((1, 0, 0, -1), 180, (96, 64), "left bottom"),
-        ((0, 1, 1, 0), 90, (64, 96), "left top"),
-        ((0, -1, -1, 0), 270, (64, 96), "right bottom"),
-    ],
-    ids=["upright", "cw", "half", "ccw", "mirror", "flip", "transpose", "transverse"],
-)
-def test_display_matrix_turns_luma_and_colour_alike(
-    matrix: tuple[float, float, float, float],
-    rotation: int,
-    size: tuple[int, int],
-    corner: str,
-    tmp_path: Path,
-) -> None:
-    file = corner_file(tmp_path)
-    show_turned(file, matrix)
-    plan = planned(file)
-
-    with descriptor(file) as fd:
-        frame = next(decode_segment(fd, plan.media, plan.segments[0], progress=no_progress))
-
-    assert (plan.media.rotation, plan.media.width, plan.media.height) == (rotation, *size)
-    assert white_corner(frame.luma) == corner
-    assert white_corner(frame.rgb(640)[:, :, 1]) == corner
-    assert white_corner(frame.rgb(64)[:, :, 1]) == corner
-    assert (frame.width, frame.height) == frame.luma.shape[::-1] == size
-
-
-def white_corner(picture: np.ndarray) -> str:
-    corners = {
-        "left top": picture[8, 8],
-        "right top": picture[8, -8],
-        "left bottom": picture[-8, 8],
-        "right bottom": picture[-8, -8],
-    }
-    return max(corners, key=lambda name: corners[name])
-
-
-def exif_photograph(folder: Path, orientation: int, *, order: str) -> Path:
-    """A JPEG whose left upper corner is white, with an EXIF block that states an orientation."""
-    picture = np.full((64, 96, 3), 40, np.uint8)
-    picture[:24, :32] = 250
-    recipe = Recipe(codec="mjpeg", container="image2", pixel_format="yuvj420p")
-    file = write_video(folder / "photograph.jpg", [picture], recipe)
-    mark = b"II*\0" if order == "<" else b"MM\0*"
-    tiff = mark + struct.pack(order + "IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
-    block = b"Exif\0\0" + tiff
-    jpeg = file.read_bytes()
-    file.write_bytes(jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + jpeg[2:])
-    return file
-
-
-CORNERS = {
-    1: "left top",
-    2: "right top",
-    3: "right bottom",
-    4: "left bottom",
-    5: "left top",
-    6: "right top",
-    7: "right bottom",
-    8: "left bottom",
-}
-"""Where a corner that is stored as left top is seen, by EXIF orientation."""
-
-
-@pytest.mark.parametrize("order", ["<", ">"], ids=["little_endian", "big_endian"])
-@pytest.mark.parametrize(("orientation", "corner"), CORNERS.items())
-def test_photograph_stands_as_its_exif_says(
-    orientation: int, corner: str, order: str, tmp_path: Path
-) -> None:
-    file = exif_photograph(tmp_path, orientation, order=order)
-    plan = planned(file)
-
-    with descriptor(file) as fd:
-        frame = next(decode_segment(fd, plan.media, plan.segments[0], progress=no_progress))
-
-    assert white_corner(frame.luma) == corner
-    assert (plan.media.width > plan.media.height) == (orientation < 5)
-
-
-@pytest.mark.parametrize("ending", ["png", "webp", "tif", "avif"])
-@pytest.mark.parametrize(("orientation", "corner"), CORNERS.items())
-def test_pictures_of_every_format_stand_as_their_orientation_says(
-    orientation: int, corner: str, ending: str, tmp_path: Path
-) -> None:
-    file = oriented_picture(tmp_path / f"picture.{ending}", orientation)
-    plan = planned(file)
-
-    with descriptor(file) as fd:
-        frame = next(decode_segment(fd, plan.media, plan.segments[0], progress=no_progress))
-
-    assert white_corner(frame.luma) == corner
-    assert white_corner(frame.rgb(640)[:, :, 1]) == corner
-    assert (plan.media.width > plan.media.height) == (orientation < 5)
-    assert plan.media.mirrored == (orientation in (2, 4, 5, 7))
-
-
-def test_picture_with_exif_and_colour_profile_does_not_crash(
-    shared: Callable[[str], Path],
-) -> None:
-    """PyAV frees the metadata of such side data twice as soon as anybody looks at it."""
-    file = shared("media/stills/Image_with_alpha.png")
-    plan = planned(file)
-
-    with descriptor(file) as fd:
-        for frame in decode_segment(fd, plan.media, plan.segments[0], progress=no_progress):
-            assert frame.luma.shape == (1036, 1524)
-
-
-def test_every_orientation_differs_from_the_others() -> None:
-    numbers = np.arange(6, dtype=np.uint8).reshape(2, 3)
-    turns = [
-        Orientation(angle, mirrored) for angle in (0, 90, 180, 270) for mirrored in (False, True)
-    ]
-    seen = [turn.upright(numbers) for turn in turns]
-
-    assert len({picture.tobytes() + bytes(picture.shape) for picture in seen}) == 8
 
 
 def test_gif_frames_have_brightness(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def still(container: str, codec: str) -> MediaInfo:
         still("jpeg_pipe", "mjpeg"),
         still("png_pipe", "png"),
         still("webp_pipe", "webp"),
-        replace(still("png_pipe", "png"), rotation=90, mirrored=True),
+        replace(still("jpeg_pipe", "mjpeg"), rotation=90, mirrored=True),
         still("gif", "gif"),
         still(MP4, "libdav1d"),
     ],
@@ -71,6 +71,7 @@ def test_other_video_becomes_mp4(media: MediaInfo) -> None:
         still("tiff_pipe", "tiff"),
         replace(still("webp_pipe", "webp"), rotation=90),
         replace(still("webp_pipe", "webp"), mirrored=True),
+        replace(still("png_pipe", "png"), rotation=90),
     ],
 )
 def test_other_stills_become_jpeg(media: MediaInfo) -> None:

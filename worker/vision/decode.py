@@ -32,15 +32,17 @@ def decode_segment(
     The opening frame is numbered one less than the segment's first, whatever lies between them. Decoding stops at the last
     frame that is wanted. Every decoded frame up to there is checked against the plan: its pts, or only its number where the
     plan came from a full decode. progress(done, total) counts the segment's frames and is called for each picture decoded.
+    All are turned as the plan says: an SEI message or animated PNG states the turn with its first frame alone and means all.
     Raises PlanMismatch if decoding gives other frames than planned, and what open_medium raises.
     """
     scaler = VideoReformatter()
+    orientation = Orientation(media.rotation, media.mirrored)
     wanted = {segment.first_frame - 1, *segment.look}
     if segment.closing_pts is not None:
         wanted.add(segment.end_frame)
     last = max(wanted)
     for planned in _planned_pictures(fd, media, segment, limits=limits, progress=progress):
-        index, pts, picture, orientation = planned
+        index, pts, picture = planned
         done = min(max(0, index - segment.first_frame), len(segment.pts))
         progress(done, len(segment.pts))
         if index in wanted:
@@ -55,33 +57,31 @@ class PlannedPicture(NamedTuple):
     frame: int  #: its index
     pts: int  #: what the plan says
     picture: VideoFrame
-    orientation: Orientation
 
 
 def _planned_pictures(
     fd: int, media: MediaInfo, segment: SegmentSlice, *, limits: MediaLimits, progress: Progress
 ) -> Iterator[PlannedPicture]:
-    """Number the pictures of the segment and say how each is turned, as long as they agree with the plan."""
+    """Number the pictures of the segment, as long as they agree with the plan."""
     awaited = [] if segment.opening_pts is None else [segment.opening_pts]
     with _entered(fd, segment, limits) as (medium, packets):
         position = 0
         for picture in medium.decode(packets):
             if position == len(segment.decoded_pts):
                 return
-            orientation = medium.orientation_of(picture)
             expected = segment.decoded_pts[position]
             if not media.full_decode:
                 if position == 0 and picture.pts is not None and picture.pts < expected:
                     progress(0, len(segment.pts))  # a sign of life on the way from the key packet
                     if picture.pts in awaited:
                         opening = awaited.pop()
-                        yield PlannedPicture(segment.first_frame - 1, opening, picture, orientation)
+                        yield PlannedPicture(segment.first_frame - 1, opening, picture)
                     continue
                 if awaited or picture.pts != expected:
                     raise _mismatch(
                         segment, position, [*awaited, expected][0], f"pts {picture.pts}"
                     )
-            yield PlannedPicture(segment.first_frame + position, expected, picture, orientation)
+            yield PlannedPicture(segment.first_frame + position, expected, picture)
             position += 1
         if position < len(segment.decoded_pts):
             expected = segment.decoded_pts[position]

@@ -24,9 +24,6 @@ from av.video.stream import VideoStream
 from storage.errors import CorruptMedia, EmptyFile, InputError, NoVideo, TooLarge, UnsupportedMedia
 from worker.intake import EXPECTED_MEDIA, HEAD_BYTES, looks_like_media
 from worker.vision import formats
-from worker.vision.exif import is_mirrored_photograph
-from worker.vision.iso_boxes import is_mirrored_picture, is_mirrored_track
-from worker.vision.orientation import Orientation, orientation_of
 
 av.logging.set_level(None)  # a hostile file writes megabytes of complaints to stderr
 SIZE_COMPLAINT = "max pixel count"
@@ -57,8 +54,6 @@ class Medium:
     container: InputContainer
     stream: VideoStream
     limits: MediaLimits
-    mirrored: bool = False
-    """Whether its pictures are to be mirrored: by their EXIF orientation, item property or display matrix."""
     damaged: int = field(default=0)
     """Packets that could not be decoded so far; they are skipped. An end that can't be read counts as one."""
 
@@ -80,10 +75,6 @@ class Medium:
         """Whether the format holds one picture without a clock."""
         brand = self.container.metadata.get("major_brand", "").strip()
         return formats.is_picture_format(self.format_name, brand)
-
-    def orientation_of(self, picture: VideoFrame) -> Orientation:
-        """How one of this medium's pictures is brought upright."""
-        return orientation_of(picture, mirrored=self.mirrored)
 
     def packets(self) -> Iterator[Packet[VideoStream]]:
         """Read the stream's packets on from here; a file that breaks off simply ends. The last one is empty: it flushes.
@@ -164,15 +155,9 @@ def open_medium(fd: int, limits: MediaLimits = DEFAULT_LIMITS) -> Iterator[Mediu
         context.thread_type = "NONE"
         context.thread_count = 1
         context.options = {"max_pixels": str(limits.max_pixels)}
-        yield Medium(container, stream, limits, _is_mirrored(fd, container, stream))
+        yield Medium(container, stream, limits)
     finally:
         container.close()
-
-
-def _is_mirrored(fd: int, container: InputContainer, stream: VideoStream) -> bool:
-    if container.format.name.startswith("mov,"):
-        return is_mirrored_track(fd, stream.id) or is_mirrored_picture(fd)
-    return is_mirrored_photograph(fd, container.format.name)
 
 
 def picture_too_large(limits: MediaLimits) -> TooLarge:

@@ -20,6 +20,7 @@ from worker.vision.medium import (
     too_many_frames,
     undecodable,
 )
+from worker.vision.orientation import orientation_of
 from worker.vision.sampling import looked_at
 from worker.vision.windows import window_length
 
@@ -92,7 +93,7 @@ def _look_at_first_picture(fd: int, limits: MediaLimits) -> MediaInfo:
 
 
 def _described(medium: Medium, first: VideoFrame) -> MediaInfo:
-    orientation = medium.orientation_of(first)
+    orientation = orientation_of(first)
     width, height = orientation.upright_size(first.width, first.height)
     time_base = medium.time_base
     return MediaInfo(
