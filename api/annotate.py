@@ -5,22 +5,19 @@ A second call goes on where a killed one stopped: finished files are not looked 
 ones go on.
 """
 
-import logging
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from api.input_medium import read_medium
 from api.items import (
     Item,
     check_place,
     done_item,
     failed_item,
     item_lines,
-    printable,
     provenance,
     refused_item,
     remove_if_untrue,
@@ -28,23 +25,18 @@ from api.items import (
 )
 from api.outputs import ITEMS_NAME, Input, find_inputs
 from api.state_folder import STATE_FOLDER, make_state_folder, only_one
+from api.worker_threads import running_workers
 from storage import failures, jobs, timelines
-from storage.blobs import Blobs, file_location, sha256_of
+from storage.blobs import Blobs, file_location
 from storage.database import Database, migrate, sqlite_url
 from storage.decisions import cancel_job, retry_job
-from storage.errors import InputError, OutputFailed, PathNotFound
+from storage.errors import InputError, OutputFailed
 from storage.exports import csv_lines
 from storage.jobs import JobView, StoredMedium
 from storage.records import JobOptions, JobState, Scores
 from storage.settings import Settings
-from worker.analyser.client import Analyser
-from worker.analyser.limits import AnalyserLimits
-from worker.engine import Engine, capabilities
-from worker.intake import HEAD_BYTES, check_head
+from worker.engine import capabilities
 from worker.removal import remove_job
-from worker.work import work_next
-
-logger = logging.getLogger(__name__)
 
 _IDLE_S = 0.1
 
@@ -88,7 +80,7 @@ def annotate(
             migrate(database)
             failures.free_all_leases(database)
             _pause_others(database, inputs, options)
-            with _workers(database, Blobs(state / "blobs"), settings) as check_workers:
+            with running_workers(database, Blobs(state / "blobs"), settings) as check_workers:
                 session = _Session(inputs, folder, options, scores, database, settings)
                 items = session.run(show, check_workers)
         finally:
@@ -104,47 +96,6 @@ def _pause_others(database: Database, inputs: list[Input], options: JobOptions) 
     for left in jobs.live_jobs(database):
         if left.location not in asked or left.options != options:
             cancel_job(database, left.id)
-
-
-@contextmanager
-def _workers(database: Database, blobs: Blobs, settings: Settings) -> Iterator[Callable[[], None]]:
-    """Run one analyser per core, each supervised by a thread. Yields a function that raises what a
-    thread raised.
-    """
-    stop = threading.Event()
-    raised: list[BaseException] = []
-    engine = Engine(
-        database=database,
-        blobs=blobs,
-        settings=settings,
-        able=capabilities(settings),
-        stopping=stop.is_set,
-        wake_others=lambda _count: None,
-    )
-
-    def work() -> None:
-        try:
-            with Analyser(AnalyserLimits.from_settings(settings)) as analyser:
-                while not stop.is_set():
-                    failures.free_expired_leases(database)
-                    if not work_next(engine, analyser):
-                        stop.wait(_IDLE_S)
-        except BaseException as error:  # a thread can't end the call: the main one raises it
-            raised.append(error)
-
-    def check() -> None:
-        if raised:
-            raise raised[0]
-
-    threads = [threading.Thread(target=work, name=f"worker-{n}") for n in range(settings.workers)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield check
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
 
 
 class _Session:
@@ -207,7 +158,7 @@ class _Session:
             self._end(index, refused_item(given, error))
 
     def _job_for(self, given: Input) -> str:
-        medium = _medium(given.path)
+        medium = read_medium(given.path)
         for suffix in (".csv", ".json"):
             check_place(given.file(self._folder, suffix))
         known = jobs.find_job(self._database, medium.location)
@@ -260,25 +211,3 @@ class _Session:
         self._items[index] = item
         if item.state == "failed":
             remove_if_untrue(self._inputs[index], self._folder)
-
-
-def _medium(path: Path) -> StoredMedium:
-    """Look at a file's size and first bytes. Raises InputError."""
-    try:
-        if path.is_dir():
-            raise PathNotFound(
-                f"the folder {path} can't be listed: allow it to be read, or leave it out"
-            )
-        if path.exists() and not path.is_file():  # to read a pipe would wait for ever
-            raise PathNotFound(f"{path} is not a file")
-        size_bytes = path.stat().st_size
-        if printable(path.resolve()) != str(path.resolve()):
-            raise InputError("the path is not valid UTF-8; rename the file or its folder")
-        with path.open("rb") as file:
-            check_head(file.read(HEAD_BYTES), size_bytes=size_bytes)
-        digest = sha256_of(path)
-    except OSError as error:
-        raise PathNotFound(f"{path} can't be read: {error.strerror}") from error
-    return StoredMedium(
-        filename=path.name, location=file_location(path), size_bytes=size_bytes, sha256=digest
-    )

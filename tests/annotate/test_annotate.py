@@ -11,7 +11,8 @@ from pathlib import Path
 import onnx
 import pytest
 
-from api.annotate import Progress, _medium, _Session, annotate
+from api.annotate import Progress, _Session, annotate
+from api.input_medium import read_medium
 from api.items import Item
 from api.outputs import find_inputs
 from storage import jobs
@@ -283,7 +284,10 @@ def test_a_detector_whose_file_is_gone_harms_no_later_call(
     other = tmp_path / "other.mp4"
     other.write_bytes(clip.read_bytes())
     create_job(
-        database, new_job_id(), medium=_medium(other), options=JobOptions(detector=Detector.YUNET)
+        database,
+        new_job_id(),
+        medium=read_medium(other),
+        options=JobOptions(detector=Detector.YUNET),
     )
     database.close()
 
@@ -511,7 +515,7 @@ def test_an_error_of_a_worker_thread_reaches_the_caller(
     def break_down(*_: object) -> jobs.JobView:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("api.annotate.work_next", break_down)
+    monkeypatch.setattr("api.worker_threads.work_next", break_down)
 
     with pytest.raises(ZeroDivisionError):
         run(clip, out=out)
@@ -606,7 +610,7 @@ def test_what_an_earlier_call_left_behind_waits_until_it_is_asked_for_again(
     (out / ".affectline").mkdir(parents=True)
     database = Database(sqlite_url(out / ".affectline" / "affectline.sqlite"))
     migrate(database)
-    create_job(database, new_job_id(), medium=_medium(left), options=JobOptions())
+    create_job(database, new_job_id(), medium=read_medium(left), options=JobOptions())
 
     run(clip, out=out)
 
