@@ -19,10 +19,10 @@ def read_medium(path: Path) -> StoredMedium:
         if path.exists() and not path.is_file():  # to read a pipe would wait for ever
             raise PathNotFound(f"{path} is not a file")
         size_bytes = path.stat().st_size
-        if printable(path.resolve()) != str(path.resolve()):
-            raise InputError("the path is not valid UTF-8; rename the file or its folder")
         with path.open("rb") as file:
             check_head(file.read(HEAD_BYTES), size_bytes=size_bytes)
+        if printable(path.resolve()) != str(path.resolve()):
+            raise InputError("the path is not valid UTF-8; rename the file or its folder")
         digest = sha256_of(path)
     except OSError as error:
         raise PathNotFound(f"{path} can't be read: {error.strerror}") from error

@@ -12,7 +12,7 @@ from typing import Any
 
 from api.outputs import Input
 from storage.blobs import sha256_of
-from storage.errors import AffectlineError, OutputFailed
+from storage.errors import AffectlineError, EmptyFile, OutputFailed, UnsupportedMedia
 from storage.exports import CSV_COLUMNS, CSV_HEADER, guarded_cell, seconds
 from storage.jobs import JobView
 from storage.records import SCORE_UNIT, MediaInfo, Scores
@@ -43,8 +43,9 @@ class Item:
 
 
 def refused_item(given: Input, error: AffectlineError) -> Item:
-    """An input that no job was made for; what was only found in a folder counts as skipped."""
-    state = "failed" if given.asked_for else "skipped"
+    """An input that has no result; what was only found in a folder counts as skipped if it is no medium."""
+    no_medium = isinstance(error, (UnsupportedMedia, EmptyFile))
+    state = "skipped" if no_medium and not given.asked_for else "failed"
     return Item(path=printable(given.path), state=state, code=error.code, message=error.message)
 
 

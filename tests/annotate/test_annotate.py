@@ -262,6 +262,33 @@ def test_what_is_no_medium_in_a_folder_is_skipped(tmp_path: Path, out: Path) -> 
     ]
 
 
+def test_a_found_recording_whose_result_cannot_be_written_failed(tmp_path: Path, out: Path) -> None:
+    """Symptom: a photograph without a suffix counted as skipped, exit status 0, because of the caller's own scan.csv."""
+    (tmp_path / "in").mkdir()
+    photograph = Recipe("png", "image2", pixel_format="rgb24")
+    write_video(tmp_path / "a.png", moving_pictures(1), photograph).rename(tmp_path / "in" / "scan")
+    out.mkdir()
+    (out / "scan.csv").write_text("my own notes\n")
+
+    items = run(tmp_path / "in", out=out)
+
+    assert [(item.state, item.code) for item in items] == [("failed", "output_failed")]
+
+
+def test_what_is_no_medium_is_skipped_whatever_its_name(tmp_path: Path, out: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "nothing").touch()
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.txt")).write_text("no pictures")
+
+    items = run(folder, out=out)
+
+    assert [(item.state, item.code) for item in items] == [
+        ("skipped", "unsupported_media"),
+        ("skipped", "empty_file"),
+    ]
+
+
 def test_an_empty_file_of_somebody_else_stays_when_the_recording_is_bad(
     tmp_path: Path, out: Path
 ) -> None:
