@@ -36,7 +36,7 @@ from storage.jobs import JobView, StoredMedium
 from storage.records import JobOptions, JobState, Scores
 from storage.settings import Settings
 from worker.engine import capabilities
-from worker.removal import remove_job
+from worker.removal import finish_removals, remove_job
 
 _IDLE_S = 0.1
 
@@ -75,19 +75,26 @@ def annotate(
     check_place(list_of_items)
     state = make_state_folder(folder)
     with only_one(state):
-        database = Database(sqlite_url(state.resolve() / "affectline.sqlite"))
+        database, blobs = Database(sqlite_url(state.resolve() / "affectline.sqlite")), _blobs(state)
         try:
             migrate(database)
             failures.free_all_leases(database)
+            finish_removals(database, blobs)  # of calls that were killed
             _pause_others(database, inputs, options)
-            with running_workers(database, Blobs(state / "blobs"), settings) as check_workers:
+            with running_workers(database, blobs, settings) as check_workers:
                 session = _Session(inputs, folder, options, scores, database, settings)
                 items = session.run(show, check_workers)
+            finish_removals(database, blobs)  # workers were reading: see jobs.finish_delete
         finally:
             database.close()
     check_place(list_of_items)
     write_atomically({list_of_items: item_lines(items)}, drafts=state)
     return items
+
+
+def _blobs(state: Path) -> Blobs:
+    """The place of uploads, of which annotate has none."""
+    return Blobs(state / "blobs")
 
 
 def _pause_others(database: Database, inputs: list[Input], options: JobOptions) -> None:
@@ -169,7 +176,7 @@ class _Session:
                 retry_job(self._database, known.id)
             return known.id
         if known is not None:
-            remove_job(self._database, Blobs(self._folder / STATE_FOLDER / "blobs"), known.id)
+            remove_job(self._database, _blobs(self._folder / STATE_FOLDER), known.id)
         job_id = jobs.new_job_id()
         jobs.create_job(self._database, job_id, medium=medium, options=self._options)
         return job_id

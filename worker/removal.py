@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 def remove_job(database: Database, blobs: Blobs, job_id: str) -> None:
-    """Remove a job for good. If this is cut off, the sweeper goes on with it. Raises NotFound."""
+    """Remove a job for good. If this is cut off, `finish_removals` goes on with it. Raises NotFound."""
     _remove(database, blobs, jobs.begin_delete(database, job_id), job_id)
 
 
