@@ -29,8 +29,8 @@ from api.worker_threads import running_workers
 from storage import failures, jobs, timelines
 from storage.blobs import Blobs, file_location
 from storage.database import Database, migrate, sqlite_url
-from storage.decisions import cancel_job, retry_job
-from storage.errors import InputError, OutputFailed
+from storage.decisions import ENDED_EARLY, cancel_job, retry_job
+from storage.errors import InputError, OutputFailed, is_passing
 from storage.exports import csv_lines
 from storage.jobs import JobView, StoredMedium
 from storage.records import JobOptions, JobState, Scores
@@ -172,7 +172,7 @@ class _Session:
         if known is not None and known.id in self._open.values():
             return known.id  # the same file was given twice
         if known is not None and self._still_good(known, medium):
-            if known.state is JobState.CANCELLED:
+            if known.state in ENDED_EARLY:
                 retry_job(self._database, known.id)
             return known.id
         if known is not None:
@@ -182,13 +182,12 @@ class _Session:
         return job_id
 
     def _still_good(self, known: JobView, medium: StoredMedium) -> bool:
-        """Same bytes, same options, same model and engine; and not failed by anything but the file
-        itself.
-        """
+        """Same bytes, same options, same model and engine; and if it failed, then for a reason that may be gone."""
         same = (known.sha256, known.options) == (medium.sha256, self._options)
         planned = (known.model_hash, known.engine_version)
         ours = (self._able.model_hash, self._able.version_for(known.options.detector))
-        return same and planned in (ours, (None, None)) and known.state is not JobState.FAILED
+        hopeless = known.state is JobState.FAILED and not is_passing(known.error_code or "")
+        return same and planned in (ours, (None, None)) and not hopeless
 
     def _finish(self, index: int, view: JobView) -> None:
         """Write the files of a job that has ended."""

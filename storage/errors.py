@@ -248,6 +248,11 @@ def error_kinds() -> dict[str, type[AffectlineError]]:
     return {code: found[code] for code in sorted(found)}
 
 
+def is_passing(code: str) -> bool:
+    """Whether an error's code is one of those that may not come again: of a TransientError."""
+    return issubclass(error_kinds().get(code, AffectlineError), TransientError)
+
+
 def error_from_code(code: str, message: str) -> AffectlineError:
     """Rebuild the error that crossed the analyser's pipe or the database as (code, message)."""
     return error_kinds().get(code, AffectlineError)(message)

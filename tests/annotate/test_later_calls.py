@@ -6,13 +6,16 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select, update
 
 from api.annotate import Progress, annotate
-from storage import jobs
+from storage import jobs, tables
 from storage.database import Database, sqlite_url
-from storage.records import JobOptions
+from storage.records import JobOptions, JobState, SegmentKind, SegmentState
+from storage.tables import segments
 from tests.annotate.test_annotate import SETTINGS, run
 from tests.vision.made_media import Recipe, moving_pictures, write_video
+from tests.worker.clips import write_clip
 
 
 @pytest.fixture
@@ -73,3 +76,46 @@ def test_a_removal_that_waited_for_readers_is_finished_at_the_end(video: Path, o
     annotate([video], out, options=JobOptions(), settings=SETTINGS, show=stop_reading)
 
     assert row_counts(out)["jobs"] == 1
+
+
+def fail_the_last_piece(out: Path, code: str) -> None:
+    """Leave what is left when the last piece of an analysis has failed for good, and write no timeline of it."""
+    with state_of(out) as database, database.writing() as connection:
+        last = select(func.max(segments.c.segment)).where(segments.c.kind == SegmentKind.ANALYSE)
+        failed = (segments.c.segment == last.scalar_subquery()) | (
+            segments.c.kind == SegmentKind.FINALISE
+        )
+        connection.execute(update(segments).where(failed).values(state=SegmentState.FAILED))
+        connection.execute(update(tables.jobs).values(state=JobState.FAILED, error_code=code))
+        done = tables.jobs.c.segments_done - 1
+        connection.execute(update(tables.jobs).values(segments_done=done, summary=None))
+
+
+@pytest.mark.parametrize(
+    ("code", "claims"),
+    [
+        ("analyser_memory", [1, 1, 1, 1, 2, 2]),
+        ("workers_lost", [1, 1, 1, 1, 2, 2]),
+        ("corrupt_media", [1, 1, 1, 1, 1, 1]),  # of a new job
+    ],
+)
+def test_what_is_done_of_a_job_that_failed_for_a_passing_reason_stays(
+    tmp_path: Path, out: Path, code: str, claims: list[int]
+) -> None:
+    """Symptom: hours of finished segments were thrown away because memory was short in the last one."""
+    clip = write_clip(tmp_path / "talk.mp4", frames=40)
+    run(clip, out=out)
+    timeline = (out / "talk.csv").read_bytes()
+    fail_the_last_piece(out, code)
+    with state_of(out) as database:
+        first = jobs.find_job(database, f"file:{clip}")
+
+    (item,) = run(clip, out=out)
+
+    with state_of(out) as database, database.reading() as connection:
+        second = jobs.find_job(database, f"file:{clip}")
+        fences = connection.execute(select(segments.c.fence).order_by(segments.c.position))
+        assert list(fences.scalars()) == claims
+    assert (second.id == first.id) == (max(claims) == 2)
+    assert item.state == "done"
+    assert (out / "talk.csv").read_bytes() == timeline
