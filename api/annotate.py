@@ -7,6 +7,7 @@ ones go on.
 
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,6 +129,7 @@ class _Session:
         self._able = capabilities(settings)
         self._items: dict[int, Item] = {}
         self._open: dict[int, str] = {}  # index of the input -> id of its job
+        self._removed: defaultdict[str, set[str]] = defaultdict(set)  # location -> SHA-256 of media
 
     def run(self, show: Show, check_workers: Callable[[], None]) -> list[Item]:
         waiting = iter(range(len(self._inputs)))
@@ -176,10 +178,15 @@ class _Session:
                 retry_job(self._database, known.id)
             return known.id
         if known is not None:
-            remove_job(self._database, _blobs(self._folder / STATE_FOLDER), known.id)
+            self._remove(known)
         job_id = jobs.new_job_id()
         jobs.create_job(self._database, job_id, medium=medium, options=self._options)
         return job_id
+
+    def _remove(self, known: JobView) -> None:
+        """Remove a job, but for what its medium was."""
+        self._removed[known.location].add(known.sha256)
+        remove_job(self._database, _blobs(self._folder / STATE_FOLDER), known.id)
 
     def _still_good(self, known: JobView, medium: StoredMedium) -> bool:
         """Same bytes, same options, same model and engine; and if it failed, then for a reason that may be gone."""
@@ -216,4 +223,9 @@ class _Session:
     def _end(self, index: int, item: Item) -> None:
         self._items[index] = item
         if item.state == "failed":
-            remove_if_untrue(self._inputs[index], self._folder)
+            remove_if_untrue(self._inputs[index], self._folder, looked_at=self._looked_at)
+
+    def _looked_at(self, location: str) -> set[str]:
+        """The SHA-256 of what jobs know to have lain there."""
+        known = jobs.find_job(self._database, location)
+        return self._removed[location] | ({known.sha256} if known is not None else set())

@@ -13,7 +13,7 @@ from storage import jobs, tables
 from storage.database import Database, sqlite_url
 from storage.records import JobOptions, JobState, SegmentKind, SegmentState
 from storage.tables import segments
-from tests.annotate.test_annotate import SETTINGS, run
+from tests.annotate.test_annotate import FEW, SETTINGS, all_files, run
 from tests.vision.made_media import Recipe, moving_pictures, write_video
 from tests.worker.clips import write_clip
 
@@ -119,3 +119,37 @@ def test_what_is_done_of_a_job_that_failed_for_a_passing_reason_stays(
     assert (second.id == first.id) == (max(claims) == 2)
     assert item.state == "done"
     assert (out / "talk.csv").read_bytes() == timeline
+
+
+def cut_off(video: Path) -> None:
+    """Leave only a file's first bytes: it begins as a video does, and is none."""
+    video.write_bytes(video.read_bytes()[:200])
+
+
+def test_a_bad_file_costs_no_other_of_its_name_its_timeline(tmp_path: Path, out: Path) -> None:
+    """Symptom: a damaged tuesday/clip.mp4 removed the good timeline of monday/clip.mp4."""
+    monday, tuesday = (tmp_path / day / "clip.mp4" for day in ("monday", "tuesday"))
+    for file in (monday, tuesday):
+        file.parent.mkdir()
+        write_video(file, moving_pictures(3), Recipe())
+    cut_off(tuesday)
+    run(monday, out=out)
+    finished = {name: text for name, text in all_files(out).items() if name != "items.csv"}
+
+    (item,) = run(tuesday, out=out)
+
+    assert (item.state, item.code) == ("failed", "corrupt_media")
+    assert {name: text for name, text in all_files(out).items() if name != "items.csv"} == finished
+
+
+@pytest.mark.parametrize("again", [FEW, JobOptions()], ids=["same options", "other options"])
+def test_a_timeline_goes_when_its_own_recording_is_damaged(
+    video: Path, out: Path, again: JobOptions
+) -> None:
+    run(video, out=out)
+    cut_off(video)
+
+    (item,) = run(video, out=out, options=again)
+
+    assert (item.state, item.code) == ("failed", "corrupt_media")
+    assert set(all_files(out)) == {"items.csv"}
