@@ -7,12 +7,12 @@ ones go on.
 
 import os
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.input_medium import read_medium
+from api.input_medium import FileState, check_unchanged, read_medium
 from api.items import (
     Item,
     check_place,
@@ -31,7 +31,7 @@ from storage import failures, jobs, timelines
 from storage.blobs import Blobs, file_location
 from storage.database import Database, migrate, sqlite_url
 from storage.decisions import ENDED_EARLY, cancel_job, retry_job
-from storage.errors import InputError, OutputFailed, is_passing
+from storage.errors import FileChanging, InputError, OutputFailed, PathNotFound, is_passing
 from storage.exports import csv_lines
 from storage.jobs import JobView, StoredMedium
 from storage.records import JobOptions, JobState, Scores
@@ -40,6 +40,8 @@ from worker.engine import capabilities
 from worker.removal import finish_removals, remove_job
 
 _IDLE_S = 0.1
+_MOST_TRIES = 3
+"""Times a file is taken in: one that is written to each time has failed."""
 
 
 @dataclass(frozen=True)
@@ -128,21 +130,21 @@ class _Session:
         self._settings = settings
         self._able = capabilities(settings)
         self._items: dict[int, Item] = {}
+        self._waiting = deque(range(len(inputs)))  # indices of inputs
+        self._tries: Counter[int] = Counter()  # index of the input -> how often it changed
         self._open: dict[int, str] = {}  # index of the input -> id of its job
+        self._taken_in: dict[str, FileState] = {}  # id of the job -> the file when it was hashed
         self._removed: defaultdict[str, set[str]] = defaultdict(set)  # location -> SHA-256 of media
 
     def run(self, show: Show, check_workers: Callable[[], None]) -> list[Item]:
-        waiting = iter(range(len(self._inputs)))
         while len(self._items) < len(self._inputs):
             check_workers()
-            while len(self._open) < 2 * self._settings.workers:
-                index = next(waiting, None)
-                if index is None:
-                    break
-                self._take_in(index)
+            while self._waiting and len(self._open) < 2 * self._settings.workers:
+                self._take_in(self._waiting.popleft())
             views = {index: jobs.get_job(self._database, job) for index, job in self._open.items()}
             for index, view in views.items():
-                if view.state in (JobState.DONE, JobState.FAILED):
+                ended = view.state in (JobState.DONE, JobState.FAILED)
+                if ended and index in self._open:
                     self._finish(index, view)
             show(self._progress(list(views.values())))
             if len(self._open) == len(views):
@@ -163,25 +165,43 @@ class _Session:
         given = self._inputs[index]
         try:
             self._open[index] = self._job_for(given)
+        except FileChanging as error:
+            self._try_again(index, error)
         except (InputError, OutputFailed) as error:
             self._end(index, refused_item(given, error))
 
+    def _try_again(self, index: int, error: FileChanging) -> None:
+        """Let an input wait until all others were taken in: what is being copied may be whole by then."""
+        self._tries[index] += 1
+        if self._tries[index] < _MOST_TRIES:
+            self._waiting.append(index)
+        else:
+            self._end(index, refused_item(self._inputs[index], error))
+
     def _job_for(self, given: Input) -> str:
-        medium = read_medium(given.path)
+        medium, state = read_medium(given.path)
         for suffix in (".csv", ".json"):
             check_place(given.file(self._folder, suffix))
         known = jobs.find_job(self._database, medium.location)
         if known is not None and known.id in self._open.values():
             return known.id  # the same file was given twice
-        if known is not None and self._still_good(known, medium):
-            if known.state in ENDED_EARLY:
-                retry_job(self._database, known.id)
-            return known.id
-        if known is not None:
-            self._remove(known)
-        job_id = jobs.new_job_id()
-        jobs.create_job(self._database, job_id, medium=medium, options=self._options)
+        job_id = self._kept_job(known, medium)
+        if job_id is None:
+            job_id = jobs.new_job_id()
+            jobs.create_job(self._database, job_id, medium=medium, options=self._options)
+        self._taken_in[job_id] = state
         return job_id
+
+    def _kept_job(self, known: JobView | None, medium: StoredMedium) -> str | None:
+        """Go on with the job of an earlier call and return its id, or remove it."""
+        if known is None:
+            return None
+        if not self._still_good(known, medium):
+            self._remove(known)
+            return None
+        if known.state in ENDED_EARLY:
+            retry_job(self._database, known.id)
+        return known.id
 
     def _remove(self, known: JobView) -> None:
         """Remove a job, but for what its medium was."""
@@ -197,18 +217,28 @@ class _Session:
         return same and planned in (ours, (None, None)) and not hopeless
 
     def _finish(self, index: int, view: JobView) -> None:
-        """Write the files of a job that has ended."""
-        del self._open[index]
+        """Write the files of a job that has ended, if its medium is still what it was when it was taken in."""
         given = self._inputs[index]
-        if view.state is JobState.FAILED:
-            self._end(index, failed_item(given, view))
-            return
         try:
-            self._write(given, view)
-        except OutputFailed as error:
-            self._end(index, refused_item(given, error))
+            check_unchanged(given.path, self._taken_in[view.id], sha256=view.sha256)
+            if view.state is JobState.DONE:
+                self._write(given, view)
+        except FileChanging as error:
+            self._start_over(view, error)
+            return
+        except (PathNotFound, OutputFailed) as error:
+            item = refused_item(given, error)
         else:
-            self._end(index, done_item(given, view))
+            item = (done_item if view.state is JobState.DONE else failed_item)(given, view)
+        del self._open[index]
+        self._end(index, item)
+
+    def _start_over(self, view: JobView, error: FileChanging) -> None:
+        """Throw away what was seen of a file that changed meanwhile; every input that waits for it is taken in again."""
+        self._remove(view)
+        for index in [index for index, job_id in self._open.items() if job_id == view.id]:
+            del self._open[index]
+            self._try_again(index, error)
 
     def _write(self, given: Input, view: JobView) -> None:
         for suffix in (".csv", ".json"):  # hours may have passed since they were looked for

@@ -126,6 +126,10 @@ class Conflict(AffectlineError):
     http_status = 409
 
 
+class FileChanging(Conflict):
+    """The file was written to or replaced while it was looked at: try again when that has ended."""
+
+
 class JobNotDone(Conflict):
     """The job is not done yet: wait until its state is 'done', then ask again."""
 

@@ -313,7 +313,7 @@ def test_a_detector_whose_file_is_gone_harms_no_later_call(
     create_job(
         database,
         new_job_id(),
-        medium=read_medium(other),
+        medium=read_medium(other)[0],
         options=JobOptions(detector=Detector.YUNET),
     )
     database.close()
@@ -637,7 +637,7 @@ def test_what_an_earlier_call_left_behind_waits_until_it_is_asked_for_again(
     (out / ".affectline").mkdir(parents=True)
     database = Database(sqlite_url(out / ".affectline" / "affectline.sqlite"))
     migrate(database)
-    create_job(database, new_job_id(), medium=read_medium(left), options=JobOptions())
+    create_job(database, new_job_id(), medium=read_medium(left)[0], options=JobOptions())
 
     run(clip, out=out)
 
