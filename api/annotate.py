@@ -5,22 +5,20 @@ A second call goes on where a killed one stopped: finished files are not looked 
 ones go on.
 """
 
-import logging
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from api.input_medium import FileState, check_unchanged, read_medium
 from api.items import (
     Item,
     check_place,
     done_item,
     failed_item,
     item_lines,
-    printable,
     provenance,
     refused_item,
     remove_if_untrue,
@@ -28,25 +26,22 @@ from api.items import (
 )
 from api.outputs import ITEMS_NAME, Input, find_inputs
 from api.state_folder import STATE_FOLDER, make_state_folder, only_one
+from api.worker_threads import running_workers
 from storage import failures, jobs, timelines
-from storage.blobs import Blobs, file_location, sha256_of
+from storage.blobs import Blobs, file_location
 from storage.database import Database, migrate, sqlite_url
-from storage.decisions import cancel_job, retry_job
-from storage.errors import InputError, OutputFailed, PathNotFound
+from storage.decisions import ENDED_EARLY, cancel_job, retry_job
+from storage.errors import FileChanging, InputError, OutputFailed, PathNotFound, is_passing
 from storage.exports import csv_lines
 from storage.jobs import JobView, StoredMedium
 from storage.records import JobOptions, JobState, Scores
 from storage.settings import Settings
-from worker.analyser.client import Analyser
-from worker.analyser.limits import AnalyserLimits
-from worker.engine import Engine, capabilities
-from worker.intake import HEAD_BYTES, check_head
-from worker.removal import remove_job
-from worker.work import work_next
-
-logger = logging.getLogger(__name__)
+from worker.engine import capabilities
+from worker.removal import finish_removals, remove_job
 
 _IDLE_S = 0.1
+_MOST_TRIES = 3
+"""Times a file is taken in: one that is written to each time has failed."""
 
 
 @dataclass(frozen=True)
@@ -83,19 +78,26 @@ def annotate(
     check_place(list_of_items)
     state = make_state_folder(folder)
     with only_one(state):
-        database = Database(sqlite_url(state.resolve() / "affectline.sqlite"))
+        database, blobs = Database(sqlite_url(state.resolve() / "affectline.sqlite")), _blobs(state)
         try:
             migrate(database)
             failures.free_all_leases(database)
+            finish_removals(database, blobs)  # of calls that were killed
             _pause_others(database, inputs, options)
-            with _workers(database, Blobs(state / "blobs"), settings) as check_workers:
+            with running_workers(database, blobs, settings) as check_workers:
                 session = _Session(inputs, folder, options, scores, database, settings)
                 items = session.run(show, check_workers)
+            finish_removals(database, blobs)  # workers were reading: see jobs.finish_delete
         finally:
             database.close()
     check_place(list_of_items)
     write_atomically({list_of_items: item_lines(items)}, drafts=state)
     return items
+
+
+def _blobs(state: Path) -> Blobs:
+    """The place of uploads, of which annotate has none."""
+    return Blobs(state / "blobs")
 
 
 def _pause_others(database: Database, inputs: list[Input], options: JobOptions) -> None:
@@ -104,47 +106,6 @@ def _pause_others(database: Database, inputs: list[Input], options: JobOptions) 
     for left in jobs.live_jobs(database):
         if left.location not in asked or left.options != options:
             cancel_job(database, left.id)
-
-
-@contextmanager
-def _workers(database: Database, blobs: Blobs, settings: Settings) -> Iterator[Callable[[], None]]:
-    """Run one analyser per core, each supervised by a thread. Yields a function that raises what a
-    thread raised.
-    """
-    stop = threading.Event()
-    raised: list[BaseException] = []
-    engine = Engine(
-        database=database,
-        blobs=blobs,
-        settings=settings,
-        able=capabilities(settings),
-        stopping=stop.is_set,
-        wake_others=lambda _count: None,
-    )
-
-    def work() -> None:
-        try:
-            with Analyser(AnalyserLimits.from_settings(settings)) as analyser:
-                while not stop.is_set():
-                    failures.free_expired_leases(database)
-                    if not work_next(engine, analyser):
-                        stop.wait(_IDLE_S)
-        except BaseException as error:  # a thread can't end the call: the main one raises it
-            raised.append(error)
-
-    def check() -> None:
-        if raised:
-            raise raised[0]
-
-    threads = [threading.Thread(target=work, name=f"worker-{n}") for n in range(settings.workers)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield check
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
 
 
 class _Session:
@@ -169,20 +130,21 @@ class _Session:
         self._settings = settings
         self._able = capabilities(settings)
         self._items: dict[int, Item] = {}
+        self._waiting = deque(range(len(inputs)))  # indices of inputs
+        self._tries: Counter[int] = Counter()  # index of the input -> how often it changed
         self._open: dict[int, str] = {}  # index of the input -> id of its job
+        self._taken_in: dict[str, FileState] = {}  # id of the job -> the file when it was hashed
+        self._removed: defaultdict[str, set[str]] = defaultdict(set)  # location -> SHA-256 of media
 
     def run(self, show: Show, check_workers: Callable[[], None]) -> list[Item]:
-        waiting = iter(range(len(self._inputs)))
         while len(self._items) < len(self._inputs):
             check_workers()
-            while len(self._open) < 2 * self._settings.workers:
-                index = next(waiting, None)
-                if index is None:
-                    break
-                self._take_in(index)
+            while self._waiting and len(self._open) < 2 * self._settings.workers:
+                self._take_in(self._waiting.popleft())
             views = {index: jobs.get_job(self._database, job) for index, job in self._open.items()}
             for index, view in views.items():
-                if view.state in (JobState.DONE, JobState.FAILED):
+                ended = view.state in (JobState.DONE, JobState.FAILED)
+                if ended and index in self._open:
                     self._finish(index, view)
             show(self._progress(list(views.values())))
             if len(self._open) == len(views):
@@ -203,48 +165,80 @@ class _Session:
         given = self._inputs[index]
         try:
             self._open[index] = self._job_for(given)
+        except FileChanging as error:
+            self._try_again(index, error)
         except (InputError, OutputFailed) as error:
             self._end(index, refused_item(given, error))
 
+    def _try_again(self, index: int, error: FileChanging) -> None:
+        """Let an input wait until all others were taken in: what is being copied may be whole by then."""
+        self._tries[index] += 1
+        if self._tries[index] < _MOST_TRIES:
+            self._waiting.append(index)
+        else:
+            self._end(index, refused_item(self._inputs[index], error))
+
     def _job_for(self, given: Input) -> str:
-        medium = _medium(given.path)
+        medium, state = read_medium(given.path)
         for suffix in (".csv", ".json"):
             check_place(given.file(self._folder, suffix))
         known = jobs.find_job(self._database, medium.location)
         if known is not None and known.id in self._open.values():
             return known.id  # the same file was given twice
-        if known is not None and self._still_good(known, medium):
-            if known.state is JobState.CANCELLED:
-                retry_job(self._database, known.id)
-            return known.id
-        if known is not None:
-            remove_job(self._database, Blobs(self._folder / STATE_FOLDER / "blobs"), known.id)
-        job_id = jobs.new_job_id()
-        jobs.create_job(self._database, job_id, medium=medium, options=self._options)
+        job_id = self._kept_job(known, medium)
+        if job_id is None:
+            job_id = jobs.new_job_id()
+            jobs.create_job(self._database, job_id, medium=medium, options=self._options)
+        self._taken_in[job_id] = state
         return job_id
 
+    def _kept_job(self, known: JobView | None, medium: StoredMedium) -> str | None:
+        """Go on with the job of an earlier call and return its id, or remove it."""
+        if known is None:
+            return None
+        if not self._still_good(known, medium):
+            self._remove(known)
+            return None
+        if known.state in ENDED_EARLY:
+            retry_job(self._database, known.id)
+        return known.id
+
+    def _remove(self, known: JobView) -> None:
+        """Remove a job, but for what its medium was."""
+        self._removed[known.location].add(known.sha256)
+        remove_job(self._database, _blobs(self._folder / STATE_FOLDER), known.id)
+
     def _still_good(self, known: JobView, medium: StoredMedium) -> bool:
-        """Same bytes, same options, same model and engine; and not failed by anything but the file
-        itself.
-        """
+        """Same bytes, same options, same model and engine; and if it failed, then for a reason that may be gone."""
         same = (known.sha256, known.options) == (medium.sha256, self._options)
         planned = (known.model_hash, known.engine_version)
         ours = (self._able.model_hash, self._able.version_for(known.options.detector))
-        return same and planned in (ours, (None, None)) and known.state is not JobState.FAILED
+        hopeless = known.state is JobState.FAILED and not is_passing(known.error_code or "")
+        return same and planned in (ours, (None, None)) and not hopeless
 
     def _finish(self, index: int, view: JobView) -> None:
-        """Write the files of a job that has ended."""
-        del self._open[index]
+        """Write the files of a job that has ended, if its medium is still what it was when it was taken in."""
         given = self._inputs[index]
-        if view.state is JobState.FAILED:
-            self._end(index, failed_item(given, view))
-            return
         try:
-            self._write(given, view)
-        except OutputFailed as error:
-            self._end(index, refused_item(given, error))
+            check_unchanged(given.path, self._taken_in[view.id], sha256=view.sha256)
+            if view.state is JobState.DONE:
+                self._write(given, view)
+        except FileChanging as error:
+            self._start_over(view, error)
+            return
+        except (PathNotFound, OutputFailed) as error:
+            item = refused_item(given, error)
         else:
-            self._end(index, done_item(given, view))
+            item = (done_item if view.state is JobState.DONE else failed_item)(given, view)
+        del self._open[index]
+        self._end(index, item)
+
+    def _start_over(self, view: JobView, error: FileChanging) -> None:
+        """Throw away what was seen of a file that changed meanwhile; every input that waits for it is taken in again."""
+        self._remove(view)
+        for index in [index for index, job_id in self._open.items() if job_id == view.id]:
+            del self._open[index]
+            self._try_again(index, error)
 
     def _write(self, given: Input, view: JobView) -> None:
         for suffix in (".csv", ".json"):  # hours may have passed since they were looked for
@@ -259,26 +253,9 @@ class _Session:
     def _end(self, index: int, item: Item) -> None:
         self._items[index] = item
         if item.state == "failed":
-            remove_if_untrue(self._inputs[index], self._folder)
+            remove_if_untrue(self._inputs[index], self._folder, looked_at=self._looked_at)
 
-
-def _medium(path: Path) -> StoredMedium:
-    """Look at a file's size and first bytes. Raises InputError."""
-    try:
-        if path.is_dir():
-            raise PathNotFound(
-                f"the folder {path} can't be listed: allow it to be read, or leave it out"
-            )
-        if path.exists() and not path.is_file():  # to read a pipe would wait for ever
-            raise PathNotFound(f"{path} is not a file")
-        size_bytes = path.stat().st_size
-        if printable(path.resolve()) != str(path.resolve()):
-            raise InputError("the path is not valid UTF-8; rename the file or its folder")
-        with path.open("rb") as file:
-            check_head(file.read(HEAD_BYTES), size_bytes=size_bytes)
-        digest = sha256_of(path)
-    except OSError as error:
-        raise PathNotFound(f"{path} can't be read: {error.strerror}") from error
-    return StoredMedium(
-        filename=path.name, location=file_location(path), size_bytes=size_bytes, sha256=digest
-    )
+    def _looked_at(self, location: str) -> set[str]:
+        """The SHA-256 of what jobs know to have lain there."""
+        known = jobs.find_job(self._database, location)
+        return self._removed[location] | ({known.sha256} if known is not None else set())

@@ -4,15 +4,15 @@ import contextlib
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from api.outputs import Input
-from storage.blobs import sha256_of
-from storage.errors import AffectlineError, OutputFailed
+from storage.blobs import file_location, sha256_of
+from storage.errors import AffectlineError, EmptyFile, OutputFailed, UnsupportedMedia
 from storage.exports import CSV_COLUMNS, CSV_HEADER, guarded_cell, seconds
 from storage.jobs import JobView
 from storage.records import SCORE_UNIT, MediaInfo, Scores
@@ -43,8 +43,9 @@ class Item:
 
 
 def refused_item(given: Input, error: AffectlineError) -> Item:
-    """An input that no job was made for; what was only found in a folder counts as skipped."""
-    state = "failed" if given.asked_for else "skipped"
+    """An input that has no result; what was only found in a folder counts as skipped if it is no medium."""
+    no_medium = isinstance(error, (UnsupportedMedia, EmptyFile))
+    state = "skipped" if no_medium and not given.asked_for else "failed"
     return Item(path=printable(given.path), state=state, code=error.code, message=error.message)
 
 
@@ -120,14 +121,18 @@ def check_place(file: Path) -> None:
         )
 
 
-def remove_if_untrue(given: Input, folder: Path) -> None:
+def remove_if_untrue(given: Input, folder: Path, *, looked_at: Callable[[str], Set[str]]) -> None:
     """Remove the timeline and the provenance of an input that other bytes than it has now were annotated for.
 
-    They stay where the input can't be read, which may be for a while only, and where nothing says what they are of.
+    looked_at: the SHA-256 of what lay at a location when it was annotated; a file of another folder may have had the same
+    name, and its timeline is not this one's to remove. They stay too where the input can't be read, which may be for a
+    while only, and where nothing says what they are of.
     """
     with contextlib.suppress(OSError):
         told = _sha256_told(given.file(folder, ".json"))
-        if told and given.path.is_file() and sha256_of(given.path) != told:
+        if not told or not given.path.is_file() or told not in looked_at(file_location(given.path)):
+            return
+        if sha256_of(given.path) != told:
             for suffix in (".csv", ".json"):
                 _remove_if_ours(given.file(folder, suffix))
 

@@ -1,8 +1,8 @@
 """Which inputs `annotate` was given and what their files are called."""
 
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
@@ -40,10 +40,10 @@ class Input:
 def find_inputs(paths: Iterable[Path], *, folder: Path) -> list[Input]:
     """Walk files and folders in order and name their outputs below `folder`.
 
-    Hidden files and the output folder are passed over; of an input folder that is the output folder
-    too, the files of earlier calls are. Equal stems of media keep their suffix (`a.mp4`, `a.mov`), and
-    so does what has no media suffix; what still clashes is numbered in order. Folders that can't be
-    listed come last: they cost no file its name.
+    Folders behind symbolic links are walked too, each once. Hidden files and the output folder are passed over; of an input
+    folder that is the output folder too, the files of earlier calls are. Equal stems of media keep their suffix (`a.mp4`,
+    `a.mov`), and so does what has no media suffix; what still clashes is numbered in order. Folders that can't be listed come
+    last: they cost no file its name.
     """
     unlistable: list[Path] = []
     found = [item for path in paths for item in _walk(path, folder.resolve(), unlistable)]
@@ -68,6 +68,14 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
+def _is_link(path: Path) -> bool:
+    """Whether a symbolic link is there; what lies in a folder that may not be entered is none."""
+    try:
+        return path.is_symlink()
+    except OSError:
+        return False
+
+
 def _free_name(wanted: Path, taken: set[Path]) -> Path:
     numbered = (wanted.with_name(f"{wanted.name}-{number}") for number in count(2))
     return next(name for name in chain([wanted], numbered) if name not in taken)
@@ -83,14 +91,45 @@ def _walk(path: Path, excluded: Path, unlistable: list[Path]) -> Iterator[tuple[
         yield path, Path(path.name), True
         return
     passed_over = _OUTPUT_SUFFIXES if path.resolve() == excluded else ()
-    for parent, folders, files in os.walk(path, onerror=note):
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".") and (Path(parent) / name).resolve() != excluded
-        )
-        for name in sorted(files):
+    for folder, names in _folders(path, excluded, note):
+        for name in sorted(names):
             if not name.startswith(".") and not name.endswith(passed_over):
-                found = Path(parent) / name
+                found = folder / name
                 known = found.suffix.lower() in _MEDIA_SUFFIXES
                 yield found, found.relative_to(path), known
+
+
+def _folders(
+    top: Path, excluded: Path, note: Callable[[OSError], None]
+) -> Iterator[tuple[Path, list[str]]]:
+    """Yield every folder and the names of its files; what lies behind symbolic links comes last, and once.
+
+    So no link, be it a loop, changes under which path a file is found that can be found without it.
+    """
+    visited: set[tuple[int, int] | None] = set()
+    waiting = deque([top])
+    while waiting:
+        root = waiting.popleft()
+        for parent, names, files in os.walk(root, onerror=note):
+            folder = Path(parent)
+            identity = _identity(folder)
+            if root != top and identity in visited:
+                names.clear()
+                continue
+            visited.add(identity)
+            names[:] = sorted(
+                name
+                for name in names
+                if not name.startswith(".") and (folder / name).resolve() != excluded
+            )
+            waiting += [folder / name for name in names if _is_link(folder / name)]
+            yield folder, files
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """What is the same of a folder by whatever path it is reached; None if it is gone."""
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -126,6 +126,10 @@ class Conflict(AffectlineError):
     http_status = 409
 
 
+class FileChanging(Conflict):
+    """The file was written to or replaced while it was looked at: try again when that has ended."""
+
+
 class JobNotDone(Conflict):
     """The job is not done yet: wait until its state is 'done', then ask again."""
 
@@ -253,6 +257,11 @@ def error_kinds() -> dict[str, type[AffectlineError]]:
         found.setdefault(kind.code, kind)
         waiting.extend(kind.__subclasses__())
     return {code: found[code] for code in sorted(found)}
+
+
+def is_passing(code: str) -> bool:
+    """Whether an error's code is one of those that may not come again: of a TransientError."""
+    return issubclass(error_kinds().get(code, AffectlineError), TransientError)
 
 
 def error_from_code(code: str, message: str) -> AffectlineError:

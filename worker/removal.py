@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 def remove_job(database: Database, blobs: Blobs, job_id: str) -> None:
-    """Remove a job for good. If this is cut off, the sweeper goes on with it. Raises NotFound.
+    """Remove a job for good. If this is cut off, `finish_removals` goes on with it. Raises NotFound.
 
     On a full disk not even the begin of a removal can be written: then its files go first, and make room for that.
     """

@@ -11,7 +11,8 @@ from pathlib import Path
 import onnx
 import pytest
 
-from api.annotate import Progress, _medium, _Session, annotate
+from api.annotate import Progress, _Session, annotate
+from api.input_medium import read_medium
 from api.items import Item
 from api.outputs import find_inputs
 from storage import jobs
@@ -261,6 +262,33 @@ def test_what_is_no_medium_in_a_folder_is_skipped(tmp_path: Path, out: Path) -> 
     ]
 
 
+def test_a_found_recording_whose_result_cannot_be_written_failed(tmp_path: Path, out: Path) -> None:
+    """Symptom: a photograph without a suffix counted as skipped, exit status 0, because of the caller's own scan.csv."""
+    (tmp_path / "in").mkdir()
+    photograph = Recipe("png", "image2", pixel_format="rgb24")
+    write_video(tmp_path / "a.png", moving_pictures(1), photograph).rename(tmp_path / "in" / "scan")
+    out.mkdir()
+    (out / "scan.csv").write_text("my own notes\n")
+
+    items = run(tmp_path / "in", out=out)
+
+    assert [(item.state, item.code) for item in items] == [("failed", "output_failed")]
+
+
+def test_what_is_no_medium_is_skipped_whatever_its_name(tmp_path: Path, out: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "nothing").touch()
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.txt")).write_text("no pictures")
+
+    items = run(folder, out=out)
+
+    assert [(item.state, item.code) for item in items] == [
+        ("skipped", "unsupported_media"),
+        ("skipped", "empty_file"),
+    ]
+
+
 def test_an_empty_file_of_somebody_else_stays_when_the_recording_is_bad(
     tmp_path: Path, out: Path
 ) -> None:
@@ -283,7 +311,10 @@ def test_a_detector_whose_file_is_gone_harms_no_later_call(
     other = tmp_path / "other.mp4"
     other.write_bytes(clip.read_bytes())
     create_job(
-        database, new_job_id(), medium=_medium(other), options=JobOptions(detector=Detector.YUNET)
+        database,
+        new_job_id(),
+        medium=read_medium(other)[0],
+        options=JobOptions(detector=Detector.YUNET),
     )
     database.close()
 
@@ -511,7 +542,7 @@ def test_an_error_of_a_worker_thread_reaches_the_caller(
     def break_down(*_: object) -> jobs.JobView:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("api.annotate.work_next", break_down)
+    monkeypatch.setattr("api.worker_threads.work_next", break_down)
 
     with pytest.raises(ZeroDivisionError):
         run(clip, out=out)
@@ -606,7 +637,7 @@ def test_what_an_earlier_call_left_behind_waits_until_it_is_asked_for_again(
     (out / ".affectline").mkdir(parents=True)
     database = Database(sqlite_url(out / ".affectline" / "affectline.sqlite"))
     migrate(database)
-    create_job(database, new_job_id(), medium=_medium(left), options=JobOptions())
+    create_job(database, new_job_id(), medium=read_medium(left)[0], options=JobOptions())
 
     run(clip, out=out)
 

@@ -115,6 +115,51 @@ def test_a_folder_that_cannot_be_listed_costs_no_file_its_name(
     assert (found[-1].path, found[-1].asked_for) == (tmp_path / "in" / "b", True)
 
 
+def found_in(folder: Path, *, out: Path) -> list[tuple[str, str]]:
+    """(path below the folder, output) of each input found in it."""
+    inputs = find_inputs([folder], folder=out)
+    return [(str(given.path.relative_to(folder)), str(given.output)) for given in inputs]
+
+
+def test_folders_behind_symbolic_links_are_walked(tmp_path: Path) -> None:
+    """Symptom: `in/` with a link to the drive with the recordings: none of them was annotated, exit status 0."""
+    make_files(tmp_path, "in/a.mp4", "drive/b.mp4", "drive/day 1/c.mp4", "more/d.mp4")
+    (tmp_path / "in" / "day 0").symlink_to(tmp_path / "drive")
+    (tmp_path / "drive" / "more").symlink_to(tmp_path / "more")
+
+    assert found_in(tmp_path / "in", out=tmp_path / "out") == [
+        ("a.mp4", "a"),
+        ("day 0/b.mp4", "day 0/b"),
+        ("day 0/day 1/c.mp4", "day 0/day 1/c"),
+        ("day 0/more/d.mp4", "day 0/more/d"),
+    ]
+
+
+@pytest.mark.parametrize("target", [".", "..", "../in", "b", "../elsewhere", "../out"])
+def test_no_link_makes_a_file_appear_twice_or_under_another_name(
+    tmp_path: Path, target: str
+) -> None:
+    make_files(tmp_path, "in/b/c.mp4", "in/d.mp4", "out/e.mp4")
+    (tmp_path / "elsewhere").mkdir()
+    for folder in ("in", "in/b", "elsewhere"):
+        (tmp_path / folder / "a link").symlink_to(tmp_path / "in" / target)
+
+    found = found_in(tmp_path / "in", out=tmp_path / "out")
+
+    assert found == [("d.mp4", "d"), ("b/c.mp4", "b/c")]
+
+
+def test_what_two_links_lead_to_is_found_once(tmp_path: Path) -> None:
+    make_files(tmp_path, "drive/a/b.mp4", "drive/c.mp4")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "1").symlink_to(tmp_path / "drive" / "a")
+    (tmp_path / "in" / "2").symlink_to(tmp_path / "drive")
+
+    found = found_in(tmp_path / "in", out=tmp_path / "out")
+
+    assert found == [("1/b.mp4", "1/b"), ("2/c.mp4", "2/c")]
+
+
 names = st.sampled_from(
     ["a", "a.mp4", "a.mov", "a.mp4.mov", "a.mp4-2", "a.mp4-2.mov", "a-2.mp4", "items.mp4", "items"]
 )
