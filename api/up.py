@@ -179,9 +179,7 @@ class Supervisor:
             part.start(now_s)
         except OSError as error:  # no process to be had, no room for its log: that may pass
             self._restart_at_s[part.name] = now_s + part.pause_s
-            say(
-                f"{part.name} can't be started ({error.strerror}): trying again in {part.pause_s:g} s"
-            )
+            say(f"{part.name} can't be started ({error.strerror}): trying again")
 
     def _end(self) -> None:
         """Stop the parts, the broker last, by force where they take too long or we are asked twice."""
