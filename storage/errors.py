@@ -129,6 +129,8 @@ class Conflict(AffectlineError):
 class FileChanging(Conflict):
     """The file was written to or replaced while it was looked at: try again when that has ended."""
 
+    code = "file_changing"
+
 
 class JobNotDone(Conflict):
     """The job is not done yet: wait until its state is 'done', then ask again."""

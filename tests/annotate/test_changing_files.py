@@ -93,7 +93,10 @@ def test_a_recording_that_is_written_to_all_the_time_fails(
 
     items = run_while(changes, video, longer, out=out)
 
-    assert [(item.state, item.code) for item in items] == [("failed", "conflict"), ("done", "")]
+    assert [(item.state, item.code) for item in items] == [
+        ("failed", "file_changing"),
+        ("done", ""),
+    ]
     assert "written to or replaced" in items[0].message
     assert set(all_files(out)) == {"items.csv", "longer.csv", "longer.json"}
 
