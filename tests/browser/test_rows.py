@@ -13,7 +13,7 @@ from tests.browser.made_recordings import lay_film, lay_thumbnails
 
 SEEK = "(scrub, time) => { scrub.value = time; scrub.dispatchEvent(new Event('input')); }"
 GROWING = MadeUp(frame_count=100, segment_frames=50, faces_of_frame=(1,))
-QUICK = 300  # looked-at frames of the dense first half, one of six; after it every frame is looked at
+QUICK = 300  # looked-at frames, one of six, of the dense first half; after it every frame is one
 
 
 def finish_thinned(installation: Installation) -> JobView:
