@@ -33,8 +33,7 @@ export class Player extends EventTarget {
    *  where it was. */
   load(source, startOffset) {
     const { playing } = this;
-    this.#offset = startOffset;
-    this.#untouched = true;
+    if (this.#untouched) this.#offset = startOffset; // else the first picture has told it
     this.#aim = this.time > 0 ? this.time : null;
     this.#video.src = source;
     if (playing) this.#play();

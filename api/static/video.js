@@ -37,7 +37,9 @@ class VideoView {
   #track = null; // the selected one's number; null: all faces
   #scores = "smoothed";
   #source = null;
+  #brokenOff = false; // while it was played
   #complete = false; // whether tracks and summary are shown
+  #astray = false; // whether the trouble that is told is of a way that wasn't found
   #plotted = -1; // how many frames the plot has taken notice of
 
   constructor(job, signal) {
@@ -52,7 +54,7 @@ class VideoView {
     this.#stage.style.setProperty("--ratio", `${width} / ${height}`);
     this.#stage.style.setProperty("--widest", `${Math.max(width, 960)}px`);
     this.#video.addEventListener("click", () => this.#player.toggle());
-    this.#video.addEventListener("error", () => this.#say("This browser can't play the recording; its timeline is below."), { signal });
+    this.#video.addEventListener("error", () => this.#fail(), { signal });
     this.#player.addEventListener("time", () => this.#draw(), { signal });
     this.#timeline.node.addEventListener("trouble", (event) => say(this.#trouble, event.detail), { signal });
     this.node = this.#layout();
@@ -93,13 +95,22 @@ class VideoView {
     if (playable === null) this.#say(`This format can't be played by browsers. ${previewWords(this.#job)}`);
     if (playable === null || playable.url === this.#source) return;
     this.#source = playable.url;
-    this.#say(isKeyNeeded() ? "Fetching the recording…" : "");
+    if (!this.#brokenOff) this.#say(isKeyNeeded() ? "Fetching the recording…" : "");
     try {
+      if (this.#brokenOff) await getJson(this.#job.links.self, this.#signal); // a server that is away looks like a bad recording
+      this.#brokenOff = false;
       this.#player.load(await sourceOf(playable.url, this.#signal), playable.start_offset_s);
       this.#say("");
     } catch (problem) {
       if (!this.#signal.aborted) await this.#fetchAgain(problem);
     }
+  }
+
+  /** Where the network failed the recording is loaded again. */
+  #fail() {
+    this.#brokenOff = this.#video.error?.code === MediaError.MEDIA_ERR_NETWORK;
+    if (this.#brokenOff) this.#fetchAgain({ message: "The recording can't be fetched now. It is tried again." });
+    else this.#say("This browser can't play the recording; its timeline is below.");
   }
 
   async #fetchAgain(problem) {
@@ -163,7 +174,6 @@ class VideoView {
   #showMoment(time, track) {
     this.#player.seek(time);
     this.#select(track);
-    this.#timeline.axis.follow(time);
   }
 
   /** Draw the boxes of the frame that is shown; once more when its row has come. */
@@ -183,19 +193,32 @@ class VideoView {
     this.#panel.showFace(face ?? null, this.#scores);
   }
 
-  async #step(way) {
-    this.#player.pause();
-    const frame = await this.#frames.find(this.#player.time);
-    const next = frame === null ? null : await this.#frames.beside(frame, way);
-    if (next !== null) this.#player.seek(next.time_s);
+  #step(way) {
+    return this.#goWhere(async () => {
+      const frame = await this.#frames.find(this.#player.time);
+      return frame === null ? null : ((await this.#frames.beside(frame, way))?.time_s ?? null);
+    });
   }
 
-  async #goToChange(way) {
+  #goToChange(way) {
+    return this.#goWhere(() => changeBeside(this.#frames, this.#player.time, { way, track: this.#track, scores: this.#scores }));
+  }
+
+  /** Show the moment that `find` resolves to, unless it was told to show or play another one meanwhile. */
+  async #goWhere(find) {
     this.#player.pause();
-    const time = await changeBeside(this.#frames, this.#player.time, { way, track: this.#track, scores: this.#scores });
-    if (time === null) return;
-    this.#player.seek(time);
-    this.#timeline.axis.follow(time);
+    const { turn } = this.#player;
+    try {
+      const time = await find();
+      if (turn !== this.#player.turn || this.#signal.aborted) return;
+      if (this.#astray) say(this.#trouble, "");
+      this.#astray = false;
+      if (time !== null) this.#player.seek(time);
+    } catch (problem) {
+      if (turn !== this.#player.turn || this.#signal.aborted) return;
+      this.#astray = true;
+      say(this.#trouble, problem.message);
+    }
   }
 
   #say(words) {
