@@ -38,6 +38,7 @@ class VideoView {
   #scores = "smoothed";
   #source = null;
   #brokenOff = false; // while it was played
+  #known = null; // {summary, tracks} of a job that is done
   #complete = false; // whether tracks and summary are shown
   #astray = false; // whether the trouble that is told is of a way that wasn't found
   #plotted = -1; // how many frames the plot has taken notice of
@@ -55,9 +56,16 @@ class VideoView {
     this.#stage.style.setProperty("--widest", `${Math.max(width, 960)}px`);
     this.#video.addEventListener("click", () => this.#player.toggle());
     this.#video.addEventListener("error", () => this.#fail(), { signal });
+    this.#video.addEventListener("loadedmetadata", () => this.#shape(), { signal });
     this.#player.addEventListener("time", () => this.#draw(), { signal });
     this.#timeline.node.addEventListener("trouble", (event) => say(this.#trouble, event.detail), { signal });
     this.node = this.#layout();
+  }
+
+  /** Pixels need not be square: the browser knows how the picture is meant to be seen. */
+  #shape() {
+    const { videoWidth, videoHeight } = this.#video;
+    if (videoWidth > 0 && videoHeight > 0) this.#stage.style.setProperty("--ratio", `${videoWidth} / ${videoHeight}`);
   }
 
   #layout() {
@@ -134,11 +142,16 @@ class VideoView {
     ]);
     this.#complete = true;
     this.#plotted = -1; // the plot becomes that of one track
-    this.#timeline.lanes.show(tracks, this.#job);
+    this.#timeline.lanes.show(tracks, this.#job, summary.tracks);
     this.#panel.show(tracks);
-    showSummary(this.#summary, { job: this.#job, summary, tracks, seek: (time, track) => this.#showMoment(time, track) });
+    this.#known = { summary, tracks };
+    this.#sumUp();
     const longest = tracks.reduce((most, track) => (track.face_count > (most?.face_count ?? 0) ? track : most), null);
     this.#mark(longest?.track ?? null);
+  }
+
+  #sumUp() {
+    showSummary(this.#summary, { job: this.#job, ...this.#known, seek: (time, track) => this.#showMoment(time, track) });
   }
 
   #mark(track) {
@@ -168,6 +181,8 @@ class VideoView {
   async #rename(track, person) {
     const renamed = await patchJson(`${this.#job.links.self}/tracks/${track}`, { person });
     this.#timeline.lanes.rename(renamed);
+    this.#known.tracks = this.#known.tracks.map((one) => (one.track === track ? renamed : one));
+    this.#sumUp();
     return renamed;
   }
 
