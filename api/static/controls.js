@@ -74,7 +74,7 @@ function speedChoice(video) {
   const choice = element("select", { "aria-label": "Speed", class: "small" });
   for (const speed of SPEEDS) choice.append(element("option", { value: speed }, `${speed}×`));
   choice.value = "1";
-  choice.addEventListener("change", () => (video.playbackRate = Number(choice.value)));
+  choice.addEventListener("change", () => (video.defaultPlaybackRate = video.playbackRate = Number(choice.value))); // loading sets it to the default
   return choice;
 }
 

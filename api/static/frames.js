@@ -20,7 +20,10 @@ export class Frames {
 
   /** Take notice of how far the job is: what was read before it was all there is read again. */
   update(job) {
-    if (this.#job?.state !== job.state) this.#pieces.clear(); // tracks come last
+    if (this.#job?.state !== job.state) {
+      this.#pieces.clear(); // tracks come last
+      this.#coming.clear();
+    }
     this.#job = job;
     const sparse = job.media.frame_count / Math.max(1, job.frames_total);
     this.#span = Math.max(1, Math.round(LOOKED_AT_PER_PIECE * sparse));
@@ -109,7 +112,7 @@ export class Frames {
     if (number * this.#span >= this.#job.media.frame_count) return Promise.resolve({ frames: [], whole: true });
     if (this.#pieces.has(number)) return Promise.resolve(this.#pieces.get(number));
     if (!this.#coming.has(number)) {
-      const coming = this.#read(number).finally(() => this.#coming.delete(number));
+      const coming = this.#read(number).finally(() => this.#coming.get(number) === coming && this.#coming.delete(number));
       coming.catch(() => undefined); // whoever waits for it sees it
       this.#coming.set(number, coming);
     }
@@ -117,15 +120,28 @@ export class Frames {
   }
 
   async #read(number) {
-    const [first, end] = [number * this.#span, (number + 1) * this.#span];
-    const query = new URLSearchParams({ cursor: first - 1, limit: LOOKED_AT_PER_PIECE + 1 });
-    const page = await getJson(`${this.#job.links.timeline}?${query}`, this.#signal);
-    const frames = page.frames.filter((frame) => frame.frame < end);
-    const whole = page.done || frames.length < page.frames.length;
-    const piece = { frames, whole };
+    const { state } = this.#job;
+    const piece = await this.#rowsOf(number);
+    if (this.#job.state !== state) return this.#load(number); // these were read before the tracks were known
     this.#pieces.set(number, piece);
     if (this.#pieces.size > MOST_PIECES) this.#pieces.delete(this.#pieces.keys().next().value);
     return piece;
+  }
+
+  /** Where frames come denser than elsewhere a piece takes several pages. */
+  async #rowsOf(number) {
+    const [first, end] = [number * this.#span, (number + 1) * this.#span];
+    const frames = [];
+    let cursor = first - 1;
+    while (true) {
+      const query = new URLSearchParams({ cursor, limit: LOOKED_AT_PER_PIECE + 1 });
+      const page = await getJson(`${this.#job.links.timeline}?${query}`, this.#signal);
+      frames.push(...page.frames);
+      const whole = (page.done && page.next === null) || frames.at(-1)?.frame >= end;
+      const isAll = whole || page.next === null || page.frames.length <= LOOKED_AT_PER_PIECE; // a job's next rows come later
+      if (isAll) return { frames: frames.filter((frame) => frame.frame < end), whole };
+      cursor = page.next;
+    }
   }
 }
 

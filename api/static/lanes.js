@@ -5,7 +5,7 @@ import { element, svgElement } from "./elements.js";
 import { EXPRESSIONS } from "./expressions.js";
 import { glimpsed } from "./glimpses.js";
 import { trackThumbnail } from "./thumbnails.js";
-import { clock } from "./words.js";
+import { clock, count } from "./words.js";
 
 const POINTS = 1000;
 
@@ -18,7 +18,7 @@ export class Lanes {
   #pick;
   #seen;
   #lanes = new Map(); // track's number -> {node, strip}
-  #more = element("li", {}, element("button", { type: "button", class: "quiet small", onclick: () => this.#showAll() }));
+  #more = element("li", {}, element("button", { type: "button", class: "quiet small", onclick: () => this.#showMore() }));
 
   constructor(where, { job, axis, pick, signal }) {
     this.#where = where;
@@ -32,8 +32,8 @@ export class Lanes {
     axis.addEventListener("change", () => this.#follow(), { signal });
   }
 
-  /** Show these tracks of a job that is done; those that were only glimpsed when they are asked for. */
-  show(tracks, job) {
+  /** Show these tracks, of `all` of a job that is done; those that were only glimpsed when they are asked for. */
+  show(tracks, job, all) {
     this.#job = job;
     const brief = glimpsed(tracks);
     for (const track of tracks) {
@@ -44,8 +44,16 @@ export class Lanes {
       this.#seen.observe(lane.node);
     }
     if (brief.size > 0) this.#where.append(this.#more);
+    if (tracks.length < all) this.#where.append(element("li", { class: "hint" }, `The first ${count(tracks.length)} of ${count(all)} faces.`));
     this.#more.firstChild.textContent = `Show ${brief.size} more, seen for a moment`;
     this.#follow();
+  }
+
+  /** The button goes: who pressed it by the keyboard goes on with the first lane that has come. */
+  #showMore() {
+    const first = [...this.#lanes.values()].find(({ node }) => node.hidden);
+    this.#showAll();
+    first.button.focus();
   }
 
   #showAll() {

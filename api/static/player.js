@@ -4,9 +4,11 @@ import { onEachPicture } from "./presented.js";
 
 const INTO_FRAME_S = 0.001; // a seek aims so far behind a frame's beginning: times are rounded on their way
 
-/** Dispatches "time" whenever another moment is shown, and "state" when it begins or stops to play. */
+/** Dispatches "time" whenever another moment is shown, "sought" when one was asked for, and "state" when it begins or stops
+ *  to play. */
 export class Player extends EventTarget {
   time = 0;
+  turn = 0; // grows whenever it is told where to be, to play or to stop
   #video;
   #duration;
   #offset = 0;
@@ -18,7 +20,7 @@ export class Player extends EventTarget {
     this.#video = video;
     this.#duration = duration;
     for (const name of ["play", "pause", "ended"]) video.addEventListener(name, () => this.dispatchEvent(new Event("state")), { signal });
-    video.addEventListener("loadedmetadata", () => this.time > 0 && this.seek(this.time), { signal }); // sought before
+    video.addEventListener("loadedmetadata", () => this.#seekOn(), { signal }); // sought before
     video.addEventListener("seeked", () => this.#seekOn(), { signal });
     signal.addEventListener("abort", () => {
       video.removeAttribute("src"); // lets go of the connection
@@ -27,10 +29,14 @@ export class Player extends EventTarget {
     onEachPicture(video, signal, (mediaTime) => this.#shown(mediaTime));
   }
 
-  /** Play what lies at `source`; its first picture has the time `startOffset` by the file's own clock. */
+  /** Play what lies at `source`; its first picture has the time `startOffset` by the file's own clock. Loaded again, it goes on
+   *  where it was. */
   load(source, startOffset) {
-    this.#offset = startOffset;
+    const { playing } = this;
+    if (this.#untouched) this.#offset = startOffset; // else the first picture has told it
+    this.#aim = this.time > 0 ? this.time : null;
     this.#video.src = source;
+    if (playing) this.#play();
   }
 
   get duration() {
@@ -42,22 +48,29 @@ export class Player extends EventTarget {
   }
 
   toggle() {
+    this.turn += 1;
     this.#untouched = false;
     if (this.playing) this.#video.pause();
-    else this.#video.play().catch(() => undefined); // it can't be played: the video says so itself
+    else this.#play();
+  }
+
+  #play() {
+    this.#video.play().catch(() => undefined); // it can't be played: the video says so itself
   }
 
   pause() {
+    this.turn += 1;
     this.#video.pause();
   }
 
   /** Show the moment `time`, in seconds from the first frame. */
   seek(time) {
+    this.turn += 1;
     const wanted = Math.max(0, Math.min(this.#duration, time));
     this.#move(wanted);
-    if (this.#video.readyState === HTMLMediaElement.HAVE_NOTHING) return;
-    this.#aim = wanted;
-    if (!this.#video.seeking) this.#seekOn();
+    this.#aim = wanted; // until it is loaded: its first picture may be shown before it says that it is
+    if (this.#video.readyState !== HTMLMediaElement.HAVE_NOTHING && !this.#video.seeking) this.#seekOn();
+    this.dispatchEvent(new Event("sought"));
   }
 
   #seekOn() {

@@ -12,6 +12,8 @@ const HEIGHT = 220;
 const BELOW = 30; // room for the marks of the time axis
 const POINTS_PER_PIXEL = 1;
 const MOST_POINTS = 5000;
+const DOT = 5; // pixels across
+const MOST_DOTS = 1000;
 const AHEAD = 1; // spans fetched on either side of what is shown
 const FINER = 0.4; // zoomed in by more than this, detail is fetched
 const SEEN_MS = 50; // for the sketch to reach the screen, before plotly is compiled
@@ -123,7 +125,7 @@ export class ExpressionPlot {
   #traces() {
     const { time_s: times, probabilities, step_s: step } = this.#data.reply;
     const x = times.map((time) => time + step / 2); // a mean stands in the middle of what it is of
-    return EXPRESSIONS.map((name) => ({
+    const curves = EXPRESSIONS.map((name) => ({
       x,
       y: probabilities[name],
       name: capitalised(name),
@@ -133,6 +135,8 @@ export class ExpressionPlot {
       connectgaps: false,
       hovertemplate: "%{y:.0%}",
     }));
+    const dots = dotsOf(curves.filter((curve) => curve.visible));
+    return dots.x.length === 0 ? curves : [...curves, dots];
   }
 
   #layout() {
@@ -209,13 +213,19 @@ export class ExpressionPlot {
     if (this.#reading) return;
     this.#reading = true;
     try {
-      while (!this.#signal.aborted && this.#needsOther()) await this.refresh();
+      while (!this.#signal.aborted && this.#needsOther()) {
+        await this.refresh();
+        this.#tell("");
+      }
     } catch (problem) {
-      // what is there stays; the next move asks again
-      if (!this.#signal.aborted) this.#where.dispatchEvent(new CustomEvent("trouble", { detail: problem.message, bubbles: true }));
+      this.#tell(problem.message); // what is there stays; the next move asks again
     } finally {
       this.#reading = false;
     }
+  }
+
+  #tell(words) {
+    if (!this.#signal.aborted) this.#where.dispatchEvent(new CustomEvent("trouble", { detail: words, bubbles: true }));
   }
 
   #needsOther() {
@@ -230,4 +240,19 @@ export class ExpressionPlot {
     if (this.#signal.aborted || this.#data === null || this.#where.clientWidth === 0) return;
     this.#draw();
   }
+}
+
+/** Curves' points without neighbours, of which a line shows nothing: as dots of their own, since a marker costs far more than
+ *  a point of a line. */
+function dotsOf(curves) {
+  const [x, y, color] = [[], [], []];
+  for (const curve of curves) {
+    for (const [place, value] of curve.y.entries()) {
+      if (value === null || (curve.y[place - 1] ?? null) !== null || (curve.y[place + 1] ?? null) !== null) continue;
+      x.push(curve.x[place]);
+      y.push(value);
+      color.push(curve.line.color);
+    }
+  }
+  return { x, y, visible: true, mode: "markers", marker: { color, size: DOT, maxdisplayed: MOST_DOTS }, hoverinfo: "skip" };
 }

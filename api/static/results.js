@@ -7,7 +7,6 @@ import { endedEarly } from "./states.js";
 
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 5_000;
-const MOST_TRIES = 8; // in a row, which takes half a minute
 
 /** One job's view. What can't be fetched is told and fetched again, since a job that is done is not looked at again. */
 export class Results {
@@ -31,7 +30,7 @@ export class Results {
   async #catchUp() {
     this.#busy = true;
     let [shown, tries] = [null, 0];
-    while (shown !== this.#latest && tries < MOST_TRIES && !this.#signal.aborted) {
+    while (shown !== this.#latest && !this.#signal.aborted) {
       const job = this.#latest;
       try {
         await this.#bring(job);
@@ -40,8 +39,9 @@ export class Results {
       } catch (problem) {
         if (this.#signal.aborted) break;
         say(this.#problem, problem.message);
-        tries = mayPass(problem) ? tries + 1 : MOST_TRIES;
-        if (tries < MOST_TRIES) await pause(Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (tries - 1)), this.#signal);
+        if (!mayPass(problem)) break;
+        await pause(Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** tries), this.#signal);
+        tries += 1;
       }
     }
     this.#busy = false; // no later than the last look at what is the latest

@@ -9,8 +9,9 @@ export function sketch(traces, { width, height, margin, xaxis, yaxis }) {
   const [across, down] = [width - margin.l - margin.r, height - margin.t - margin.b];
   const area = svgElement("svg", { x: margin.l, y: margin.t, width: across, height: down, viewBox: `0 0 ${across} ${down}` });
   const place = (x, y) => `${(((x - from) / (to - from)) * across).toFixed(1)} ${((1 - y / top) * down).toFixed(1)}`;
-  for (const { x, y, line } of traces.filter((trace) => trace.visible)) {
-    area.append(svgElement("path", { d: curve(x, y, place), fill: "none", stroke: line.color, "stroke-width": line.width }));
+  for (const { x, y, line, marker } of traces.filter((trace) => trace.visible)) {
+    if (line) area.append(svgElement("path", { d: curve(x, y, place), fill: "none", stroke: line.color, "stroke-width": line.width }));
+    else area.append(...dots(x, y, marker, place));
   }
   const drawn = svgElement("svg", { class: "sketch", width, height, "aria-hidden": "true" });
   drawn.append(area);
@@ -29,4 +30,13 @@ function curve(x, y, place) {
     step = "L";
     return next;
   }, "");
+}
+
+function dots(x, y, { color, size, maxdisplayed: most }, place) {
+  const each = Math.ceil(x.length / most);
+  const shown = [...x.keys()].filter((index) => index % each === 0);
+  return shown.map((index) => {
+    const [cx, cy] = place(x[index], y[index]).split(" ");
+    return svgElement("circle", { cx, cy, r: size / 2, fill: color[index] });
+  });
 }

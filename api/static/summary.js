@@ -63,6 +63,7 @@ function peaks(found, tracks, seek) {
 }
 
 function followed(all, tracks) {
+  if (tracks.length < all) return count(all); // how many of the others were there for a moment isn't known
   const brief = glimpsed(tracks).size;
   return brief === 0 ? count(all) : `${count(all - brief)}, and ${count(brief)} for a moment`;
 }

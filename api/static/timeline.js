@@ -11,6 +11,7 @@ const EDGE = 14; // pixels to the right of the axis
 const WIDE_GUTTER = 136; // and to its left: pictures and names of the tracks
 const NARROW_GUTTER = 64;
 const CLICK_PIXELS = 4; // a pointer that moves less than that has clicked
+const BORDER = 1e-6; // of what is shown
 const STEP_ZOOM = 1.6;
 const WHEEL_ZOOM = 1.002; // per pixel of the wheel
 
@@ -64,12 +65,19 @@ export class Timeline {
       if (this.#player.playing) this.axis.follow(this.#player.time);
       show();
     }, { signal });
+    this.#player.addEventListener("sought", () => this.#bringIntoSight(this.#player.time), { signal });
     this.axis.addEventListener("change", show, { signal });
     const sized = new ResizeObserver(show);
     sized.observe(this.#area);
     signal.addEventListener("abort", () => sized.disconnect());
     this.#area.addEventListener("pointerdown", (event) => this.#press(event));
     this.#area.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+  }
+
+  /** A drag along the lanes may end at the very edge, give or take a rounding error: that is in sight. */
+  #bringIntoSight(time) {
+    const share = this.axis.shareOf(time);
+    if (share < -BORDER || share > 1 + BORDER) this.axis.follow(time);
   }
 
   #showHead() {

@@ -37,7 +37,10 @@ class VideoView {
   #track = null; // the selected one's number; null: all faces
   #scores = "smoothed";
   #source = null;
+  #brokenOff = false; // while it was played
+  #known = null; // {summary, tracks} of a job that is done
   #complete = false; // whether tracks and summary are shown
+  #astray = false; // whether the trouble that is told is of a way that wasn't found
   #plotted = -1; // how many frames the plot has taken notice of
 
   constructor(job, signal) {
@@ -52,10 +55,17 @@ class VideoView {
     this.#stage.style.setProperty("--ratio", `${width} / ${height}`);
     this.#stage.style.setProperty("--widest", `${Math.max(width, 960)}px`);
     this.#video.addEventListener("click", () => this.#player.toggle());
-    this.#video.addEventListener("error", () => this.#say("This browser can't play the recording; its timeline is below."), { signal });
+    this.#video.addEventListener("error", () => this.#fail(), { signal });
+    this.#video.addEventListener("loadedmetadata", () => this.#shape(), { signal });
     this.#player.addEventListener("time", () => this.#draw(), { signal });
     this.#timeline.node.addEventListener("trouble", (event) => say(this.#trouble, event.detail), { signal });
     this.node = this.#layout();
+  }
+
+  /** Pixels need not be square: the browser knows how the picture is meant to be seen. */
+  #shape() {
+    const { videoWidth, videoHeight } = this.#video;
+    if (videoWidth > 0 && videoHeight > 0) this.#stage.style.setProperty("--ratio", `${videoWidth} / ${videoHeight}`);
   }
 
   #layout() {
@@ -93,13 +103,22 @@ class VideoView {
     if (playable === null) this.#say(`This format can't be played by browsers. ${previewWords(this.#job)}`);
     if (playable === null || playable.url === this.#source) return;
     this.#source = playable.url;
-    this.#say(isKeyNeeded() ? "Fetching the recording…" : "");
+    if (!this.#brokenOff) this.#say(isKeyNeeded() ? "Fetching the recording…" : "");
     try {
+      if (this.#brokenOff) await getJson(this.#job.links.self, this.#signal); // a server that is away looks like a bad recording
+      this.#brokenOff = false;
       this.#player.load(await sourceOf(playable.url, this.#signal), playable.start_offset_s);
       this.#say("");
     } catch (problem) {
       if (!this.#signal.aborted) await this.#fetchAgain(problem);
     }
+  }
+
+  /** Where the network failed the recording is loaded again. */
+  #fail() {
+    this.#brokenOff = this.#video.error?.code === MediaError.MEDIA_ERR_NETWORK;
+    if (this.#brokenOff) this.#fetchAgain({ message: "The recording can't be fetched now. It is tried again." });
+    else this.#say("This browser can't play the recording; its timeline is below.");
   }
 
   async #fetchAgain(problem) {
@@ -123,11 +142,16 @@ class VideoView {
     ]);
     this.#complete = true;
     this.#plotted = -1; // the plot becomes that of one track
-    this.#timeline.lanes.show(tracks, this.#job);
+    this.#timeline.lanes.show(tracks, this.#job, summary.tracks);
     this.#panel.show(tracks);
-    showSummary(this.#summary, { job: this.#job, summary, tracks, seek: (time, track) => this.#showMoment(time, track) });
+    this.#known = { summary, tracks };
+    this.#sumUp();
     const longest = tracks.reduce((most, track) => (track.face_count > (most?.face_count ?? 0) ? track : most), null);
     this.#mark(longest?.track ?? null);
+  }
+
+  #sumUp() {
+    showSummary(this.#summary, { job: this.#job, ...this.#known, seek: (time, track) => this.#showMoment(time, track) });
   }
 
   #mark(track) {
@@ -157,13 +181,14 @@ class VideoView {
   async #rename(track, person) {
     const renamed = await patchJson(`${this.#job.links.self}/tracks/${track}`, { person });
     this.#timeline.lanes.rename(renamed);
+    this.#known.tracks = this.#known.tracks.map((one) => (one.track === track ? renamed : one));
+    this.#sumUp();
     return renamed;
   }
 
   #showMoment(time, track) {
     this.#player.seek(time);
     this.#select(track);
-    this.#timeline.axis.follow(time);
   }
 
   /** Draw the boxes of the frame that is shown; once more when its row has come. */
@@ -183,19 +208,32 @@ class VideoView {
     this.#panel.showFace(face ?? null, this.#scores);
   }
 
-  async #step(way) {
-    this.#player.pause();
-    const frame = await this.#frames.find(this.#player.time);
-    const next = frame === null ? null : await this.#frames.beside(frame, way);
-    if (next !== null) this.#player.seek(next.time_s);
+  #step(way) {
+    return this.#goWhere(async () => {
+      const frame = await this.#frames.find(this.#player.time);
+      return frame === null ? null : ((await this.#frames.beside(frame, way))?.time_s ?? null);
+    });
   }
 
-  async #goToChange(way) {
+  #goToChange(way) {
+    return this.#goWhere(() => changeBeside(this.#frames, this.#player.time, { way, track: this.#track, scores: this.#scores }));
+  }
+
+  /** Show the moment that `find` resolves to, unless it was told to show or play another one meanwhile. */
+  async #goWhere(find) {
     this.#player.pause();
-    const time = await changeBeside(this.#frames, this.#player.time, { way, track: this.#track, scores: this.#scores });
-    if (time === null) return;
-    this.#player.seek(time);
-    this.#timeline.axis.follow(time);
+    const { turn } = this.#player;
+    try {
+      const time = await find();
+      if (turn !== this.#player.turn || this.#signal.aborted) return;
+      if (this.#astray) say(this.#trouble, "");
+      this.#astray = false;
+      if (time !== null) this.#player.seek(time);
+    } catch (problem) {
+      if (turn !== this.#player.turn || this.#signal.aborted) return;
+      this.#astray = true;
+      say(this.#trouble, problem.message);
+    }
   }
 
   #say(words) {

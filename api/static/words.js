@@ -27,7 +27,7 @@ export function bytes(number) {
   return `${unit === 0 || number >= 100 ? Math.round(number) : number.toFixed(1)} ${units[unit]}`;
 }
 
-/** Seconds as "0:12.4" or "1:02:03"; `digits` after the point, below an hour. */
+/** Seconds as "0:12.4" or "1:02:03.0"; `digits` after the point. */
 export function clock(seconds, digits = 1) {
   const scale = 10 ** digits;
   const parts = Math.max(0, Math.round(seconds * scale));
@@ -35,8 +35,8 @@ export function clock(seconds, digits = 1) {
   const h = Math.floor(full / 3600);
   const m = Math.floor(full / 60) % 60;
   const s = String(full % 60).padStart(2, "0");
-  if (h > 0) return `${h}:${String(m).padStart(2, "0")}:${s}`;
-  return digits === 0 ? `${m}:${s}` : `${m}:${s}.${String(parts % scale).padStart(digits, "0")}`;
+  const minutes = h > 0 ? `${h}:${String(m).padStart(2, "0")}` : m;
+  return digits === 0 ? `${minutes}:${s}` : `${minutes}:${s}.${String(parts % scale).padStart(digits, "0")}`;
 }
 
 /** A length of time to wait, as one says it. */

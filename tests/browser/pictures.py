@@ -28,13 +28,17 @@ def png(width: int, height: int) -> bytes:
     )
 
 
-def numbered_film(file: Path, *, frames: int, first_tick: int = 0) -> Path:
+def numbered_film(
+    file: Path, *, frames: int, first_tick: int = 0, pixel_shape: str = "1/1"
+) -> Path:
     """Write a video, 25 frames per second, whose pictures show their own numbers as eight black or white fields.
 
     first_tick: the first picture's time, in pictures.
+    pixel_shape: how wide a pixel is, by how high.
     """
     ticks = range(first_tick, first_tick + frames)
-    recipe = Recipe(rate=Fraction(FRAMES_PER_SECOND), keyframe_every=25)
+    shape = {"x264-params": f"sar={pixel_shape}"}
+    recipe = Recipe(rate=Fraction(FRAMES_PER_SECOND), keyframe_every=25, options=shape)
     return write_video(file, _numbered(frames), recipe, ticks=ticks)
 
 

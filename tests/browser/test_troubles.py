@@ -86,6 +86,23 @@ def test_a_job_that_is_done_is_shown_though_a_first_request_failed(
     expect(page.locator("video")).to_have_count(1)
 
 
+def test_a_part_that_was_away_for_long_is_shown_when_it_is_back(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    """Symptom: after half a minute without a summary the page gave up for good."""
+    page.add_init_script(
+        "(() => { const wait = setTimeout; window.setTimeout = (f, ms, ...a) => wait(f, ms / 50, ...a); })()"
+    )
+    page.goto("about:blank")
+    job = finish_video(installation, tmp_path)
+    failed = fail(page, "**/summary", times=12)
+
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+
+    expect(page.locator(".facts")).to_be_visible()
+    assert len(failed) == 12
+
+
 @pytest.fixture
 def guarded(browser: Browser, tmp_path: Path, watch: Watch) -> Iterator[tuple[Page, Installation]]:
     """The page of an installation with a key, which the tab knows."""

@@ -1,0 +1,56 @@
+"""What the plot shows of faces seen for one frame, past an hour, and after a request that failed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Installation
+from tests.browser.long_timeline import finish_hour
+from tests.browser.made_recordings import TALK, finish_video, lay_thumbnails
+
+
+@pytest.mark.parametrize("by", ["plotly", "sketch"])
+def test_a_face_in_single_frames_has_dots(
+    page: Page, installation: Installation, tmp_path: Path, by: str
+) -> None:
+    """Symptom: a line through one point is nothing: the plot was empty."""
+    job = finish_video(installation, tmp_path, replace(TALK, faces_of_frame=(1, *(0,) * 9)))
+    if by == "sketch":
+        page.route("**/plotly-*.js", lambda route: route.abort())
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+
+    dots = page.locator(".sketch circle" if by == "sketch" else ".plot .scatterlayer .point")
+    expect(dots).to_have_count(7 * 10)
+    page.get_by_role("button", name="Happy", exact=True).click()
+    expect(dots).to_have_count(6 * 10)
+
+
+def test_an_error_of_the_plot_goes_when_it_can_be_fetched_again(
+    page: Page, installation: Installation
+) -> None:
+    job = finish_hour(installation)
+    lay_thumbnails(installation, job, tracks=5)
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+    expect(page.locator(".plot .main-svg").first).to_be_visible()
+    page.route("**/plot?*", lambda route: route.abort())
+    for _ in range(4):
+        page.get_by_role("button", name="Zoom in").click()
+    expect(page.get_by_text("The server doesn't answer")).to_be_visible()
+    page.unroute("**/plot?*")
+
+    page.get_by_role("button", name="Zoom in").click()
+
+    expect(page.get_by_text("The server doesn't answer")).to_have_count(0)
+
+
+def test_past_an_hour_the_clock_still_tells_frames_apart(page: Page) -> None:
+    words = page.evaluate(
+        """async () => {
+            const { clock } = await import("/static/words.js");
+            return [clock(4000.04, 2), clock(4000.2), clock(4000, 0), clock(62.5)];
+        }"""
+    )
+
+    assert words == ["1:06:40.04", "1:06:40.2", "1:06:40", "1:02.5"]
