@@ -36,12 +36,14 @@ function chosenOptions() {
   return options;
 }
 
-function send(files) {
+function send(files, folders = []) {
   const largest = Number(document.body.dataset.maxUploadBytes);
   const tooLarge = files.filter((file) => file.size > largest);
-  const words = tooLarge.map((file) => `${file.name} has ${bytes(file.size)}; this installation accepts ${bytes(largest)}.`);
+  const words = folders.map((name) => `${name} is a folder, which can't be dropped here: choose the files in it.`);
+  words.push(...tooLarge.map((file) => `${file.name} has ${bytes(file.size)}; this installation accepts ${bytes(largest)}.`));
   say(byId("upload-problem"), words.join(" "));
-  sendFiles(files.filter((file) => file.size <= largest), chosenOptions());
+  // words that are to be read keep this view
+  sendFiles(files.filter((file) => file.size <= largest), chosenOptions(), { alone: files.length === 1 && words.length === 0 });
 }
 
 async function trySample() {
@@ -65,10 +67,22 @@ function watchFiles(signal) {
   });
   for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, () => drop.classList.add("over"));
   for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
-  drop.addEventListener("drop", (event) => send([...event.dataTransfer.files]));
+  drop.addEventListener("drop", (event) => send(...filesAndFolders(event.dataTransfer)));
   // a file that misses the zone must not replace the page
   for (const name of ["dragover", "drop"]) window.addEventListener(name, (event) => event.preventDefault(), { signal });
   byId("upload-form").addEventListener("submit", (event) => event.preventDefault());
+}
+
+/** What was dropped: files, and the names of folders, which look like files that can't be read. Only the drop's own
+ *  turn may ask. */
+function filesAndFolders({ items }) {
+  const dropped = [...items].filter((item) => item.kind === "file");
+  const entries = dropped.map((item) => item.webkitGetAsEntry?.() ?? null);
+  const files = dropped.map((item) => item.getAsFile());
+  return [
+    files.filter((file, place) => file !== null && !entries[place]?.isDirectory),
+    entries.filter((entry) => entry?.isDirectory).map((entry) => entry.name),
+  ];
 }
 
 function showUploads(rows) {
