@@ -22,6 +22,7 @@ export class JobList {
   #leaving = new Set(); // ids of jobs that are being deleted: nobody asks for them any more
   #next = null;
   #wanted = "";
+  #begun = 0; // how often the list was read from its beginning
 
   /** `list` is the element to fill; `empty` and `problem` take words; `page` is how many are shown at first. */
   constructor(list, { empty, problem, page }, signal) {
@@ -41,7 +42,9 @@ export class JobList {
   /** Show the newest jobs, as many as were shown before. */
   async show() {
     const limit = Math.min(LARGEST_PAGE, Math.max(this.#page, this.#jobs.size));
-    await this.#read(`limit=${limit}`, () => this.#jobs.clear());
+    this.#begun += 1;
+    const came = await this.#read(`limit=${limit}`, () => this.#jobs.clear());
+    if (came) await this.#searchOn(); // what a search had found may be older than these
   }
 
   async showOlder() {
@@ -50,17 +53,24 @@ export class JobList {
 
   /** Show only jobs with these words in their names, of all there are on the server. */
   async search(words) {
-    this.#wanted = words.trim().toLowerCase();
+    this.#wanted = comparable(words.trim());
     this.#draw();
-    while (this.#wanted !== "" && this.#wanted === words.trim().toLowerCase() && this.more && !this.#signal.aborted) {
+    await this.#searchOn();
+  }
+
+  async #searchOn() {
+    const wanted = this.#wanted;
+    while (wanted !== "" && wanted === this.#wanted && this.more && !this.#signal.aborted) {
       if (!(await this.#read(`limit=${LARGEST_PAGE}&cursor=${this.#next}`))) return;
     }
   }
 
   /** Read a page of the list. Returns whether it came; if not, the same one can be asked for again. */
   async #read(query, before = () => undefined) {
+    const begun = this.#begun;
     try {
       const page = await getJson(`/v1/jobs?${query}`, this.#signal);
+      if (begun !== this.#begun) return false; // the list was begun anew meanwhile: this would leave a gap in it
       before();
       for (const job of page.jobs) this.#jobs.set(job.id, job);
       this.#next = page.next;
@@ -74,7 +84,7 @@ export class JobList {
   }
 
   #draw() {
-    const shown = [...this.#jobs.values()].filter((job) => job.filename.toLowerCase().includes(this.#wanted));
+    const shown = [...this.#jobs.values()].filter((job) => comparable(job.filename).includes(this.#wanted));
     const old = new Map([...this.#list.children].map((row) => [row.dataset.job, row]));
     this.#list.replaceChildren(...shown.map((job) => old.get(job.id) ?? this.#row(job)));
     for (const job of shown) this.#refresh(job);
@@ -149,14 +159,26 @@ export class JobList {
       this.#leaving.delete(job.id);
       return;
     }
-    const rows = [...this.#list.children];
-    const place = rows.findIndex((row) => row.dataset.job === job.id);
-    this.#jobs.delete(job.id);
-    await this.show();
-    const next = this.#list.children[Math.min(place, this.#list.children.length - 1)];
-    (next?.querySelector(".open") ?? document.querySelector("h1")).focus();
+    await this.#drop(job.id);
     announce(`${job.filename} was deleted.`);
   }
+
+  /** Take a job that is gone off the list, and who was at its row by keyboard to the next one. */
+  async #drop(id) {
+    const place = [...this.#list.children].findIndex((row) => row.dataset.job === id);
+    const focused = this.#list.children[place]?.contains(document.activeElement);
+    this.#jobs.delete(id);
+    this.#draw();
+    if (this.#jobs.size < this.#page && this.more) await this.show();
+    if (!focused || this.#signal.aborted) return;
+    const next = this.#list.children[Math.min(place, this.#list.children.length - 1)];
+    (next?.querySelector(".open") ?? document.querySelector("h1")).focus();
+  }
+}
+
+/** Some systems write an accent as a character of its own. */
+function comparable(words) {
+  return words.normalize("NFC").toLowerCase();
 }
 
 function factsOf(job) {
