@@ -2,6 +2,7 @@
 
 const KEY = "affectline-api-key";
 
+let ownKey = ""; // for browsers that are told to store nothing: they refuse even to look
 let tellRefusal = () => undefined;
 
 export class Problem extends Error {
@@ -23,12 +24,21 @@ export function isKeyNeeded() {
 }
 
 export function storedKey() {
-  return sessionStorage.getItem(KEY) ?? "";
+  try {
+    return sessionStorage.getItem(KEY) ?? ownKey;
+  } catch {
+    return ownKey;
+  }
 }
 
 export function storeKey(key) {
-  if (key) sessionStorage.setItem(KEY, key);
-  else sessionStorage.removeItem(KEY);
+  ownKey = key;
+  try {
+    if (key) sessionStorage.setItem(KEY, key);
+    else sessionStorage.removeItem(KEY);
+  } catch {
+    // it is known until the page is loaded anew
+  }
 }
 
 /** Call `tell` with the problem whenever the key is missing or wrong. */
@@ -73,8 +83,8 @@ export async function getJson(address, signal) {
   return (await send("GET", address, { signal })).json();
 }
 
-export async function postJson(address) {
-  return (await send("POST", address)).json();
+export async function postJson(address, signal) {
+  return (await send("POST", address, { signal })).json();
 }
 
 export async function patchJson(address, values) {

@@ -13,6 +13,9 @@ from tests.browser.conftest import Installation, Watch, installing, looking
 from tests.browser.made_recordings import finish_video, lay_beside, lay_thumbnails
 from tests.browser.pictures import png
 
+NO_STORAGE = """Object.defineProperty(window, "sessionStorage", {
+    get() { throw new DOMException("Access is denied for this document.", "SecurityError"); }
+})"""
 SERIOUS = ("serious", "critical")
 VIEWS = ("", "#/jobs", "#/live", "#/about")
 
@@ -132,3 +135,23 @@ def test_an_installation_with_a_key_asks_for_it_and_works_with_it(
         expect(page.get_by_role("heading", name=job.filename)).to_be_visible()
         assert {refusal[:3] for refusal in watch.refused} == {"401"}
         watch.refused.clear()
+
+
+def test_it_works_in_a_browser_that_stores_nothing(
+    browser: Browser, tmp_path: Path, watch: Watch
+) -> None:
+    """Symptom: every request failed, even where no key is needed."""
+    settings = Settings(data=tmp_path / "data", api_key="sesame")
+    settings.data.mkdir()
+    with (
+        installing(settings) as installation,
+        looking(browser, installation.address, watch) as page,
+    ):
+        page.add_init_script(NO_STORAGE)
+        page.goto(installation.address)
+
+        page.get_by_label("This installation needs a key").fill("sesame")
+        page.keyboard.press("Enter")
+
+        expect(page.get_by_text("None yet.")).to_be_visible()
+        watch.refused.clear()  # the first look, without a key
