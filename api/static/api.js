@@ -1,5 +1,9 @@
 // Talking to the server. Every failure becomes an Error whose message is fit to be shown.
 
+import { pause } from "./elements.js";
+
+const FIRST_WAIT_MS = 1_000; // before something is asked again; then longer and longer
+const LONGEST_WAIT_MS = 8_000;
 const KEY = "affectline-api-key";
 
 let ownKey = ""; // for browsers that are told to store nothing: they refuse even to look
@@ -16,6 +20,19 @@ export class Problem extends Error {
 /** Whether asking again may help: not if the server says that the request is at fault. */
 export function mayPass({ status = 0 }) {
   return status < 400 || status >= 500;
+}
+
+/** Ask until it works. Failures that may pass are told `tell(problem)`; the others are thrown, as when `signal` aborts. */
+export async function insist(ask, signal, tell) {
+  for (let wait = FIRST_WAIT_MS; ; wait = Math.min(LONGEST_WAIT_MS, wait * 1.6)) {
+    try {
+      return await ask();
+    } catch (problem) {
+      if (signal.aborted || !mayPass(problem)) throw problem;
+      tell(problem);
+      await pause(wait, signal);
+    }
+  }
 }
 
 /** Whether this installation answers only who has a key. */

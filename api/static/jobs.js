@@ -2,6 +2,7 @@
 
 import { byId, place } from "./elements.js";
 import { JobList } from "./joblist.js";
+import { changes } from "./uploads.js";
 
 const PAGE = 10;
 
@@ -13,5 +14,6 @@ export async function showJobs(where, signal) {
   });
   byId("jobs-more").addEventListener("click", () => list.showOlder());
   byId("jobs-search").addEventListener("input", (event) => list.search(event.target.value));
+  changes.addEventListener("arrived", () => list.show(), { signal });
   await list.show();
 }

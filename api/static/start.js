@@ -13,7 +13,7 @@ const RECENT = 5;
 export async function showStart(where, signal) {
   place(where, "start-view");
   watchFiles(signal);
-  byId("try-sample")?.addEventListener("click", trySample);
+  byId("try-sample")?.addEventListener("click", () => trySample(signal));
   const rows = new Map(); // upload -> its row
   changes.addEventListener("change", () => showUploads(rows), { signal });
   showUploads(rows);
@@ -46,13 +46,15 @@ function send(files, folders = []) {
   sendFiles(files.filter((file) => file.size <= largest), chosenOptions(), { alone: files.length === 1 && words.length === 0 });
 }
 
-async function trySample() {
+async function trySample(signal) {
   say(byId("upload-problem"), "");
   byId("try-sample").disabled = true;
   try {
-    const job = await postJson(`/v1/sample-jobs?${new URLSearchParams(chosenOptions())}`);
+    const job = await postJson(`/v1/sample-jobs?${new URLSearchParams(chosenOptions())}`, signal);
+    if (signal.aborted) return;
     go(jobAddress(job.id));
   } catch (problem) {
+    if (signal.aborted) return; // another view is looked at by now
     say(byId("upload-problem"), problem.message);
     byId("try-sample").disabled = false;
   }
