@@ -90,8 +90,10 @@ function filesAndFolders({ items }) {
 function showUploads(rows) {
   const list = byId("uploads");
   list.hidden = uploads.length === 0;
+  let leaving = null; // that whose row the keyboard was in
   for (const [one, row] of rows) {
     if (uploads.includes(one)) continue;
+    leaving = row.node.contains(document.activeElement) ? one : leaving;
     row.node.remove();
     rows.delete(one);
   }
@@ -102,6 +104,10 @@ function showUploads(rows) {
     }
     rows.get(one).refresh();
   }
+  if (leaving === null) return;
+  // who dismisses one may want to dismiss the next; who waited for one to end doesn't want to be on another's Cancel
+  const next = leaving.state === "refused" ? list.querySelector("button") : null;
+  (next ?? byId("file")).focus();
 }
 
 function uploadRow(one) {
