@@ -1,7 +1,12 @@
 // Talking to the server. Every failure becomes an Error whose message is fit to be shown.
 
+import { pause } from "./elements.js";
+
+const FIRST_WAIT_MS = 1_000; // before something is asked again; then longer and longer
+const LONGEST_WAIT_MS = 8_000;
 const KEY = "affectline-api-key";
 
+let ownKey = ""; // for browsers that are told to store nothing: they refuse even to look
 let tellRefusal = () => undefined;
 
 export class Problem extends Error {
@@ -17,18 +22,40 @@ export function mayPass({ status = 0 }) {
   return status < 400 || status >= 500;
 }
 
+/** Ask until it works. Failures that may pass are told `tell(problem)`; the others are thrown, as when `signal` aborts. */
+export async function insist(ask, signal, tell) {
+  for (let wait = FIRST_WAIT_MS; ; wait = Math.min(LONGEST_WAIT_MS, wait * 1.6)) {
+    try {
+      return await ask();
+    } catch (problem) {
+      if (signal.aborted || !mayPass(problem)) throw problem;
+      tell(problem);
+      await pause(wait, signal);
+    }
+  }
+}
+
 /** Whether this installation answers only who has a key. */
 export function isKeyNeeded() {
   return document.body.dataset.keyNeeded === "yes";
 }
 
 export function storedKey() {
-  return sessionStorage.getItem(KEY) ?? "";
+  try {
+    return sessionStorage.getItem(KEY) ?? ownKey;
+  } catch {
+    return ownKey;
+  }
 }
 
 export function storeKey(key) {
-  if (key) sessionStorage.setItem(KEY, key);
-  else sessionStorage.removeItem(KEY);
+  ownKey = key;
+  try {
+    if (key) sessionStorage.setItem(KEY, key);
+    else sessionStorage.removeItem(KEY);
+  } catch {
+    // it is known until the page is loaded anew
+  }
 }
 
 /** Call `tell` with the problem whenever the key is missing or wrong. */
@@ -73,8 +100,8 @@ export async function getJson(address, signal) {
   return (await send("GET", address, { signal })).json();
 }
 
-export async function postJson(address) {
-  return (await send("POST", address)).json();
+export async function postJson(address, signal) {
+  return (await send("POST", address, { signal })).json();
 }
 
 export async function patchJson(address, values) {

@@ -3,13 +3,18 @@
 import { element, svgElement, withAttributes } from "./elements.js";
 import { readingOf, readingWords } from "./faces.js";
 
+const GAP = 3; // pixels between a box and its label
+
 export class Boxes {
   #stage;
   #width;
   #height;
   #drawing;
   #pick;
-  #pool = []; // [{outline, label, track}]
+  #pool = []; // [{face, outline, label}]
+  #sizes = new Map(); // words -> [width, height] of their label: measuring anew for each frame would cost a layout
+  #extent = [0, 0]; // of the stage, in pixels
+  #resized = new ResizeObserver(() => this.#fit());
 
   /** Draw over `stage`, in a picture of width × height pixels. `pick(face)` is called when a face is clicked. */
   constructor(stage, { width, height, pick }) {
@@ -19,6 +24,7 @@ export class Boxes {
     this.#pick = pick;
     this.#drawing = svgElement("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
     stage.append(this.#drawing);
+    this.#resized.observe(stage);
   }
 
   /** Show these faces and no others. `selected` is a track's number, or null; `scores` are "raw" or "smoothed". */
@@ -35,6 +41,7 @@ export class Boxes {
 
   /** Take everything off the stage, for example because the picture has become another size. */
   remove() {
+    this.#resized.disconnect();
     this.#drawing.remove();
     for (const { label } of this.#pool) label.remove();
   }
@@ -47,15 +54,41 @@ export class Boxes {
     return pair;
   }
 
-  #put({ outline, label }, { box }, reading) {
+  /** Place all labels anew: the stage, or a letter, has another size. */
+  #fit() {
+    this.#sizes.clear();
+    this.#extent = [this.#stage.clientWidth, this.#stage.clientHeight];
+    for (const pair of this.#pool) if (pair.face !== null) this.#place(pair);
+  }
+
+  #put(pair, { box }, reading) {
+    const { outline, label } = pair;
     withAttributes(outline, { ...box, "data-expression": reading.emotion });
-    label.textContent = readingWords(reading);
+    const words = readingWords(reading);
+    if (label.textContent !== words) label.textContent = words;
     label.dataset.expression = reading.emotion;
     label.dataset.uncertain = reading.uncertain ? "yes" : "no";
-    const below = box.y < 0.1 * this.#height; // no room above
-    label.style.left = `${(100 * Math.max(0, box.x)) / this.#width}%`;
-    label.style.top = `${(100 * (below ? box.y + box.height : box.y)) / this.#height}%`;
-    label.classList.toggle("below", below);
-    label.classList.toggle("leftwards", box.x > 0.7 * this.#width);
+    this.#place(pair);
+  }
+
+  /** Put a label above its box, or below it, or within a close-up; always on the stage. */
+  #place({ face: { box }, label }) {
+    const [width, height] = this.#sizeOf(label);
+    const [stageWidth, stageHeight] = this.#extent;
+    const [top, bottom] = [box.y, box.y + box.height].map((y) => (y * stageHeight) / this.#height);
+    const left = (box.x * stageWidth) / this.#width;
+    const tops = [top - GAP - height, bottom + GAP, Math.max(0, top) + GAP];
+    const place = tops.find((y) => y >= 0 && y + height <= stageHeight) ?? 0;
+    label.style.left = `${Math.max(0, Math.min(left, stageWidth - width))}px`;
+    label.style.top = `${place}px`;
+  }
+
+  #sizeOf(label) {
+    const words = label.textContent;
+    if (!this.#sizes.has(words)) {
+      const { width, height } = label.getBoundingClientRect();
+      this.#sizes.set(words, [Math.ceil(width), Math.ceil(height)]);
+    }
+    return this.#sizes.get(words);
   }
 }

@@ -1,24 +1,26 @@
 // One recording: how far it is, and what was seen in it.
 
-import { getJson, postJson } from "./api.js";
+import { getJson, insist, postJson } from "./api.js";
 import { askAndDelete } from "./deletion.js";
 import { downloads } from "./downloads.js";
 import { announce, element, say } from "./elements.js";
 import { doubtBelow } from "./faces.js";
 import { followJob, progressBar } from "./progress.js";
 import { Results } from "./results.js";
-import { entitle, go, showAgain } from "./router.js";
+import { entitle, goForGood, showAgain } from "./router.js";
 import { endedEarly, isUnfinished, stateLabel, stateWords } from "./states.js";
 import { bytes, clock } from "./words.js";
 
 const DETECTORS = { mtcnn: "MTCNN", haar: "Haar", yunet: "YuNet" };
 
 export async function showJob(where, signal, id) {
-  const job = await getJson(`/v1/jobs/${id}`, signal);
+  const job = await firstLook(where, signal, id);
   entitle(job.filename);
   const head = heading(job);
   const results = new Results(signal);
-  where.append(head.node, results.node);
+  const focused = where.contains(document.activeElement);
+  where.replaceChildren(head.node, results.node);
+  if (focused) head.node.querySelector("h1").focus({ preventScroll: true });
   const changed = (current, pace) => {
     doubtBelow(current.uncertain_below);
     head.show(current, pace);
@@ -27,6 +29,22 @@ export async function showJob(where, signal, id) {
   followJob(job, signal, { changed, trouble: head.trouble }).catch((problem) => {
     if (!signal.aborted) head.complain(problem.message);
   });
+}
+
+/** The job; while the server is away, that is said under a heading instead. */
+async function firstLook(where, signal, id) {
+  const title = element("h1", { tabindex: "-1" }, "Recording");
+  const trouble = element("p", { class: "notice bad", role: "alert", hidden: "" });
+  const tell = (problem) => {
+    if (!title.isConnected) where.append(title, trouble);
+    say(trouble, problem.message);
+  };
+  try {
+    return await insist(() => getJson(`/v1/jobs/${id}`, signal), signal, tell);
+  } catch (problem) {
+    where.replaceChildren(title); // what is wrong is said by who called
+    throw problem;
+  }
 }
 
 function heading(job) {
@@ -40,7 +58,7 @@ function heading(job) {
   remove.addEventListener("click", async () => {
     if (!(await askAndDelete(job, complain))) return;
     announce(`${job.filename} was deleted.`);
-    go("#/jobs");
+    if (node.isConnected) goForGood("#/jobs"); // else another view is looked at by now
   });
   const complain = (words) => say(problem, words);
   const cancel = asking(job, complain, { label: "Cancel", what: "cancel" });
@@ -71,7 +89,7 @@ function heading(job) {
       retry.hidden = !endedEarly(current);
       if (focused?.hidden) node.querySelector("h1").focus({ preventScroll: true });
       facts.textContent = factsOf(current);
-      files.replaceChildren(...downloads(current));
+      files.replaceChildren(...downloads(current, complain));
       if (current.state === "failed") complain(current.error.message);
     },
   };

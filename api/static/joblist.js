@@ -1,6 +1,6 @@
 // A list of jobs that keeps itself up to date.
 
-import { getJson } from "./api.js";
+import { getJson, insist } from "./api.js";
 import { preparePlotly } from "./charts.js";
 import { announce, element, pause, say } from "./elements.js";
 import { askAndDelete } from "./deletion.js";
@@ -22,6 +22,7 @@ export class JobList {
   #leaving = new Set(); // ids of jobs that are being deleted: nobody asks for them any more
   #next = null;
   #wanted = "";
+  #begun = 0; // how often the list was read from its beginning
 
   /** `list` is the element to fill; `empty` and `problem` take words; `page` is how many are shown at first. */
   constructor(list, { empty, problem, page }, signal) {
@@ -38,10 +39,17 @@ export class JobList {
     return this.#next !== null;
   }
 
-  /** Show the newest jobs, as many as were shown before. */
+  /** Show the newest jobs, as many as were shown before; tries again until they come. */
   async show() {
     const limit = Math.min(LARGEST_PAGE, Math.max(this.#page, this.#jobs.size));
-    await this.#read(`limit=${limit}`, () => this.#jobs.clear());
+    this.#begun += 1;
+    const read = () => this.#fetch(`limit=${limit}`, () => this.#jobs.clear());
+    try {
+      await insist(read, this.#signal, this.#complain);
+      await this.#searchOn(); // what a search had found may be older than these
+    } catch (problem) {
+      this.#complain(problem);
+    }
   }
 
   async showOlder() {
@@ -50,33 +58,50 @@ export class JobList {
 
   /** Show only jobs with these words in their names, of all there are on the server. */
   async search(words) {
-    this.#wanted = words.trim().toLowerCase();
+    this.#wanted = comparable(words.trim());
     this.#draw();
-    while (this.#wanted !== "" && this.#wanted === words.trim().toLowerCase() && this.more && !this.#signal.aborted) {
+    await this.#searchOn();
+  }
+
+  async #searchOn() {
+    const wanted = this.#wanted;
+    while (wanted !== "" && wanted === this.#wanted && this.more && !this.#signal.aborted) {
       if (!(await this.#read(`limit=${LARGEST_PAGE}&cursor=${this.#next}`))) return;
     }
   }
 
   /** Read a page of the list. Returns whether it came; if not, the same one can be asked for again. */
-  async #read(query, before = () => undefined) {
+  async #read(query) {
     try {
-      const page = await getJson(`/v1/jobs?${query}`, this.#signal);
-      before();
-      for (const job of page.jobs) this.#jobs.set(job.id, job);
-      this.#next = page.next;
-      say(this.#problem, "");
-      this.#draw();
-      return true;
+      return await this.#fetch(query);
     } catch (problem) {
-      if (!this.#signal.aborted) say(this.#problem, problem.message);
+      this.#complain(problem);
       return false;
     }
   }
 
+  /** Read a page of the list, and call `before` before its jobs are added. Returns whether it was still wanted. */
+  async #fetch(query, before = () => undefined) {
+    const begun = this.#begun;
+    const page = await getJson(`/v1/jobs?${query}`, this.#signal);
+    if (begun !== this.#begun) return false; // the list was begun anew meanwhile: this would leave a gap in it
+    before();
+    for (const job of page.jobs) this.#jobs.set(job.id, job);
+    this.#next = page.next;
+    say(this.#problem, "");
+    this.#draw();
+    return true;
+  }
+
+  #complain = (problem) => {
+    if (!this.#signal.aborted) say(this.#problem, problem.message);
+  };
+
   #draw() {
-    const shown = [...this.#jobs.values()].filter((job) => job.filename.toLowerCase().includes(this.#wanted));
+    const shown = [...this.#jobs.values()].filter((job) => comparable(job.filename).includes(this.#wanted));
     const old = new Map([...this.#list.children].map((row) => [row.dataset.job, row]));
-    this.#list.replaceChildren(...shown.map((job) => old.get(job.id) ?? this.#row(job)));
+    const rows = shown.map((job) => old.get(job.id) ?? this.#row(job));
+    arrange(this.#list, rows);
     for (const job of shown) this.#refresh(job);
     say(this.#empty, shown.length > 0 ? "" : this.#wanted ? "No name has these words in it." : "None yet.");
     this.#list.dispatchEvent(new Event("drawn"));
@@ -88,8 +113,10 @@ export class JobList {
       if (document.hidden) continue;
       for (const job of [...this.#jobs.values()].filter((one) => isUnfinished(one) || awaitsPictures(one))) {
         if (this.#leaving.has(job.id)) continue;
-        const found = await getJson(job.links.self, this.#signal).catch(() => null); // the next look may do better
-        if (found === null || !this.#jobs.has(job.id)) continue;
+        const found = await getJson(job.links.self, this.#signal).catch((problem) => problem); // the next look may do better
+        if (this.#leaving.has(job.id) || !this.#jobs.has(job.id)) continue;
+        if (found.status === 404) this.#drop(job.id); // somebody else deleted it
+        if (found instanceof Error) continue;
         this.#jobs.set(job.id, found);
         this.#refresh(found);
       }
@@ -149,14 +176,35 @@ export class JobList {
       this.#leaving.delete(job.id);
       return;
     }
-    const rows = [...this.#list.children];
-    const place = rows.findIndex((row) => row.dataset.job === job.id);
-    this.#jobs.delete(job.id);
-    await this.show();
-    const next = this.#list.children[Math.min(place, this.#list.children.length - 1)];
-    (next?.querySelector(".open") ?? document.querySelector("h1")).focus();
+    this.#drop(job.id);
     announce(`${job.filename} was deleted.`);
   }
+
+  /** Take a job that is gone off the list, and who was at its row by keyboard to the next one. */
+  #drop(id) {
+    const place = [...this.#list.children].findIndex((row) => row.dataset.job === id);
+    const focused = this.#list.children[place]?.contains(document.activeElement);
+    this.#jobs.delete(id);
+    this.#draw();
+    if (this.#jobs.size < this.#page && this.more) this.show();
+    if (!focused) return;
+    const next = this.#list.children[Math.min(place, this.#list.children.length - 1)];
+    (next?.querySelector(".open") ?? document.querySelector("h1")).focus();
+  }
+}
+
+/** Have a list consist of these rows. Only rows that aren't where they belong are moved: moving one takes its focus. */
+function arrange(list, rows) {
+  const kept = new Set(rows);
+  for (const row of [...list.children]) if (!kept.has(row)) row.remove();
+  rows.forEach((row, place) => {
+    if (list.children[place] !== row) list.insertBefore(row, list.children[place] ?? null);
+  });
+}
+
+/** Some systems write an accent as a character of its own. */
+function comparable(words) {
+  return words.normalize("NFC").toLowerCase();
 }
 
 function factsOf(job) {

@@ -15,6 +15,7 @@ function ask(words) {
   storeKey("");
   byId("key").hidden = false;
   byId("view").hidden = true;
+  for (const media of byId("view").querySelectorAll("video, audio")) media.pause(); // nobody could stop it
   if (words) say(byId("key-problem"), words);
   byId("key-field").focus();
 }
@@ -32,5 +33,5 @@ async function useKey(event) {
   byId("key").hidden = true;
   byId("view").hidden = false;
   say(byId("key-problem"), "");
-  showAgain();
+  showAgain({ focus: true });
 }

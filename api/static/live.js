@@ -68,6 +68,7 @@ class LiveView {
     byId("live-invitation").hidden = true;
     byId("live-stage").hidden = byId("live-running").hidden = false;
     byId("live-faces").replaceChildren(this.#reading, this.#bars.node, this.#doubt);
+    this.#lead(byId("live-stop"));
   }
 
   end() {
@@ -75,6 +76,13 @@ class LiveView {
     byId("live-start").disabled = false;
     byId("live-stage").hidden = byId("live-running").hidden = true;
     byId("live-stage").replaceChildren(byId("live-video"));
+    this.#lead(byId("live-start"));
+  }
+
+  /** Lead the keyboard from the button that was pressed, which is hidden now, to what undoes it. */
+  #lead(button) {
+    const at = document.activeElement;
+    if (at === document.body || at === byId("live-start") || at === byId("live-stop")) button.focus({ preventScroll: true });
   }
 
   show(seen, takenMs) {

@@ -13,12 +13,17 @@ export function startRouting(known) {
 }
 
 /** Show the present view anew, for example after a key was given. Who was in it by keyboard is led to its heading. */
-export function showAgain() {
-  route({ focus: byId("view").contains(document.activeElement) });
+export function showAgain({ focus = byId("view").contains(document.activeElement) } = {}) {
+  route({ focus });
 }
 
 export function go(address) {
   location.hash = address;
+}
+
+/** Go where Back doesn't return from, since there is nothing any more. */
+export function goForGood(address) {
+  location.replace(address);
 }
 
 export function jobAddress(id) {
@@ -31,12 +36,14 @@ export function entitle(words) {
 }
 
 async function route({ focus }) {
+  byId("delete-dialog").close("keep"); // its question was one of the old view
   leaving.abort(); // what the old view still waits for or listens to ends here
   leaving = new AbortController();
   const { signal } = leaving;
   const found = views.map((view) => [view, view.address.exec(location.hash)]).find(([, match]) => match);
   const where = element("div", { class: "view" });
   byId("view").replaceChildren(where);
+  if (focus) focusHeading(where, signal);
   markNavigation();
   if (!found) {
     where.append(element("h1", { tabindex: "-1" }, "There is nothing here"), element("p", {}, element("a", { href: "#/" }, "To the start")));
@@ -50,13 +57,19 @@ async function route({ focus }) {
     if (signal.aborted) return;
     where.append(element("p", { class: "notice bad", role: "alert" }, problem.message));
   }
-  if (focus && !signal.aborted) focusHeading(where);
 }
 
-function focusHeading(where) {
-  const heading = where.querySelector("h1");
+/** Lead to a view's heading as soon as it is there: who already does something in the view is let alone. */
+function focusHeading(where, signal) {
   window.scrollTo(0, 0);
-  heading?.focus({ preventScroll: true });
+  const watching = new MutationObserver(() => {
+    const heading = where.querySelector("h1");
+    if (heading === null) return;
+    watching.disconnect();
+    if (!where.contains(document.activeElement)) heading.focus({ preventScroll: true });
+  });
+  watching.observe(where, { childList: true, subtree: true });
+  signal.addEventListener("abort", () => watching.disconnect());
 }
 
 function markNavigation() {

@@ -13,7 +13,7 @@ const RECENT = 5;
 export async function showStart(where, signal) {
   place(where, "start-view");
   watchFiles(signal);
-  byId("try-sample")?.addEventListener("click", trySample);
+  byId("try-sample")?.addEventListener("click", () => trySample(signal));
   const rows = new Map(); // upload -> its row
   changes.addEventListener("change", () => showUploads(rows), { signal });
   showUploads(rows);
@@ -36,21 +36,25 @@ function chosenOptions() {
   return options;
 }
 
-function send(files) {
+function send(files, folders = []) {
   const largest = Number(document.body.dataset.maxUploadBytes);
   const tooLarge = files.filter((file) => file.size > largest);
-  const words = tooLarge.map((file) => `${file.name} has ${bytes(file.size)}; this installation accepts ${bytes(largest)}.`);
+  const words = folders.map((name) => `${name} is a folder, which can't be dropped here: choose the files in it.`);
+  words.push(...tooLarge.map((file) => `${file.name} has ${bytes(file.size)}; this installation accepts ${bytes(largest)}.`));
   say(byId("upload-problem"), words.join(" "));
-  sendFiles(files.filter((file) => file.size <= largest), chosenOptions());
+  // words that are to be read keep this view
+  sendFiles(files.filter((file) => file.size <= largest), chosenOptions(), { alone: files.length === 1 && words.length === 0 });
 }
 
-async function trySample() {
+async function trySample(signal) {
   say(byId("upload-problem"), "");
   byId("try-sample").disabled = true;
   try {
-    const job = await postJson(`/v1/sample-jobs?${new URLSearchParams(chosenOptions())}`);
+    const job = await postJson(`/v1/sample-jobs?${new URLSearchParams(chosenOptions())}`, signal);
+    if (signal.aborted) return;
     go(jobAddress(job.id));
   } catch (problem) {
+    if (signal.aborted) return; // another view is looked at by now
     say(byId("upload-problem"), problem.message);
     byId("try-sample").disabled = false;
   }
@@ -65,17 +69,31 @@ function watchFiles(signal) {
   });
   for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, () => drop.classList.add("over"));
   for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
-  drop.addEventListener("drop", (event) => send([...event.dataTransfer.files]));
+  drop.addEventListener("drop", (event) => send(...filesAndFolders(event.dataTransfer)));
   // a file that misses the zone must not replace the page
   for (const name of ["dragover", "drop"]) window.addEventListener(name, (event) => event.preventDefault(), { signal });
   byId("upload-form").addEventListener("submit", (event) => event.preventDefault());
 }
 
+/** What was dropped: files, and the names of folders, which look like files that can't be read. Only the drop's own
+ *  turn may ask. */
+function filesAndFolders({ items }) {
+  const dropped = [...items].filter((item) => item.kind === "file");
+  const entries = dropped.map((item) => item.webkitGetAsEntry?.() ?? null);
+  const files = dropped.map((item) => item.getAsFile());
+  return [
+    files.filter((file, place) => file !== null && !entries[place]?.isDirectory),
+    entries.filter((entry) => entry?.isDirectory).map((entry) => entry.name),
+  ];
+}
+
 function showUploads(rows) {
   const list = byId("uploads");
   list.hidden = uploads.length === 0;
+  let leaving = null; // that whose row the keyboard was in
   for (const [one, row] of rows) {
     if (uploads.includes(one)) continue;
+    leaving = row.node.contains(document.activeElement) ? one : leaving;
     row.node.remove();
     rows.delete(one);
   }
@@ -86,6 +104,10 @@ function showUploads(rows) {
     }
     rows.get(one).refresh();
   }
+  if (leaving === null) return;
+  // who dismisses one may want to dismiss the next; who waited for one to end doesn't want to be on another's Cancel
+  const next = leaving.state === "refused" ? list.querySelector("button") : null;
+  (next ?? byId("file")).focus();
 }
 
 function uploadRow(one) {

@@ -1,20 +1,24 @@
 // Files on their way to the server. They go on, one after the other, whatever view is shown.
 
-import { upload } from "./api.js";
-import { announce } from "./elements.js";
+import { mayPass, upload } from "./api.js";
+import { announce, pause } from "./elements.js";
 import { bytes, duration } from "./words.js";
 
 const SPEED_SPAN_MS = 3_000; // the speed shown is that of about so long
+const FIRST_WAIT_MS = 1_000; // before what may pass is tried again; then longer and longer
+const LONGEST_WAIT_MS = 8_000;
+const MOST_BREAKS = 5; // of one file: a server may refuse it by hanging up
 
 /** Every upload of this tab that isn't over: {file, sent, state, words(), cancel()}. */
 export const uploads = [];
 export const changes = new EventTarget(); // "change": the list or one of it; "arrived": detail is {job, file, alone}
 
 let working = false;
+let waitMs = FIRST_WAIT_MS;
 
-/** Queue files. `options` are those of their jobs. */
-export function sendFiles(files, options) {
-  for (const file of files) uploads.push(new Upload(file, options, { alone: files.length === 1 }));
+/** Queue files. `options` are those of their jobs; `alone` says that nothing else was chosen. */
+export function sendFiles(files, options, { alone }) {
+  for (const file of files) uploads.push(new Upload(file, options, { alone }));
   tell();
   if (!working) sendAll();
 }
@@ -33,7 +37,15 @@ function waiting() {
 }
 
 function tell() {
+  const left = uploads.some((one) => one.state !== "refused");
+  // only while there is something to lose: browsers keep no page for Back that listens to this
+  if (left) window.addEventListener("beforeunload", askToStay);
+  else window.removeEventListener("beforeunload", askToStay);
   changes.dispatchEvent(new Event("change"));
+}
+
+function askToStay(event) {
+  event.preventDefault();
 }
 
 class Upload {
@@ -42,6 +54,7 @@ class Upload {
   sent = 0;
   #stopping = new AbortController();
   #marks = []; // [ms, bytes] of the last seconds
+  #breaks = 0; // how often it ended in a way that may be the file's own fault
 
   constructor(file, options, { alone }) {
     this.file = file;
@@ -49,19 +62,33 @@ class Upload {
     this.alone = alone;
   }
 
+  /** Send it. If that fails in a way that may pass, it waits again when this returns, which takes a while. */
   async send() {
     this.state = "sending";
+    this.sent = 0;
+    this.#marks = [];
     tell();
     try {
       const job = await upload(this.file, this.options, { onProgress: (sent) => this.#mark(sent), signal: this.#stopping.signal });
+      waitMs = FIRST_WAIT_MS;
       this.#leave();
       announce(`${this.file.name} was uploaded.`);
       changes.dispatchEvent(new CustomEvent("arrived", { detail: { job, file: this.file, alone: this.alone } }));
     } catch (problem) {
-      if (problem.code === "aborted") return;
-      this.state = "refused";
-      this.problem = problem.message;
+      if (problem.code !== "aborted") await this.#fail(problem);
     }
+  }
+
+  async #fail(problem) {
+    const unread = problem.status === 0 && !(await isReadable(this.file));
+    this.problem = unread ? "The file can't be read any more. Was it moved? Choose it again." : problem.message;
+    if (problem.status === 500 || (problem.status === 0 && this.sent > 0)) this.#breaks += 1;
+    this.state = unread || !mayPass(problem) || this.#breaks > MOST_BREAKS ? "refused" : "waiting";
+    if (this.state === "refused") return;
+    tell();
+    const wait = waitMs;
+    waitMs = Math.min(LONGEST_WAIT_MS, waitMs * 1.6);
+    await pause(wait, this.#stopping.signal);
   }
 
   cancel() {
@@ -76,7 +103,7 @@ class Upload {
 
   /** How far it is, how fast it goes and how long it will take. */
   words() {
-    if (this.state === "waiting") return "Waits for its turn";
+    if (this.state === "waiting") return this.problem ? `${this.problem} It is tried again soon.` : "Waits for its turn";
     if (this.state === "refused") return this.problem;
     const said = [`${bytes(Math.min(this.sent, this.file.size))} of ${bytes(this.file.size)}`];
     const speed = this.#bytesPerSecond();
@@ -102,4 +129,8 @@ class Upload {
     const place = uploads.indexOf(this);
     if (place >= 0) uploads.splice(place, 1);
   }
+}
+
+async function isReadable(file) {
+  return file.slice(0, 1).arrayBuffer().then(() => true, () => false);
 }

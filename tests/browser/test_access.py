@@ -13,6 +13,9 @@ from tests.browser.conftest import Installation, Watch, installing, looking
 from tests.browser.made_recordings import finish_video, lay_beside, lay_thumbnails
 from tests.browser.pictures import png
 
+NO_STORAGE = """Object.defineProperty(window, "sessionStorage", {
+    get() { throw new DOMException("Access is denied for this document.", "SecurityError"); }
+})"""
 SERIOUS = ("serious", "critical")
 VIEWS = ("", "#/jobs", "#/live", "#/about")
 
@@ -67,6 +70,57 @@ def test_narrow_screens_need_no_sideways_scrolling(
         if job.id in view:
             page.locator(".facts").wait_for()
         assert (view, page.evaluate("document.documentElement.scrollWidth")) == (view, 320)
+    page.close()
+
+
+def test_a_long_name_of_a_face_needs_no_sideways_scrolling(
+    browser: Browser, installation: Installation, tmp_path: Path
+) -> None:
+    job = finish_video(installation, tmp_path)
+    page = browser.new_page(viewport={"width": 320, "height": 700})
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+    page.locator(".facts").wait_for()
+
+    page.get_by_label("Name", exact=True).fill("Wolfeschlegelsteinhausenbergerdorff" * 3)
+    page.get_by_role("button", name="Save").click()
+
+    expect(page.get_by_text("Saved:")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    page.close()
+
+
+def test_the_page_follows_the_size_of_letters_of_the_browser(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    """Symptom: whoever had set larger letters got none here."""
+    job = finish_video(installation, tmp_path)
+    sizes = {"standard": 32, "fixed": 26}
+    page.context.new_cdp_session(page).send("Page.setFontSizes", {"fontSizes": sizes})
+    page.set_viewport_size({"width": 390, "height": 800})
+
+    for view in (*VIEWS, f"#/jobs/{job.id}"):
+        page.goto("about:blank")
+        page.goto(f"{installation.address}/{view}")
+        page.locator("main h1").wait_for()
+        if job.id in view:
+            page.locator(".facts").wait_for()
+        assert page.evaluate("getComputedStyle(document.body).fontSize") == "32px"
+        assert (view, page.evaluate("document.documentElement.scrollWidth")) == (view, 390)
+
+
+def test_bars_keep_their_colours_where_others_are_forced(
+    browser: Browser, installation: Installation, tmp_path: Path
+) -> None:
+    job = finish_video(installation, tmp_path)
+    page = browser.new_page(forced_colors="active")
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+    page.locator(".facts").wait_for()
+
+    for kind in (".bars .fill", ".swatch"):
+        colours = page.locator(kind).evaluate_all(
+            "(all) => all.slice(0, 7).map((one) => getComputedStyle(one).backgroundColor)"
+        )
+        assert len(set(colours)) == 7, kind
     page.close()
 
 
@@ -132,3 +186,23 @@ def test_an_installation_with_a_key_asks_for_it_and_works_with_it(
         expect(page.get_by_role("heading", name=job.filename)).to_be_visible()
         assert {refusal[:3] for refusal in watch.refused} == {"401"}
         watch.refused.clear()
+
+
+def test_it_works_in_a_browser_that_stores_nothing(
+    browser: Browser, tmp_path: Path, watch: Watch
+) -> None:
+    """Symptom: every request failed, even where no key is needed."""
+    settings = Settings(data=tmp_path / "data", api_key="sesame")
+    settings.data.mkdir()
+    with (
+        installing(settings) as installation,
+        looking(browser, installation.address, watch) as page,
+    ):
+        page.add_init_script(NO_STORAGE)
+        page.goto(installation.address)
+
+        page.get_by_label("This installation needs a key").fill("sesame")
+        page.keyboard.press("Enter")
+
+        expect(page.get_by_text("None yet.")).to_be_visible()
+        watch.refused.clear()  # the first look, without a key

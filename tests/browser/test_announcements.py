@@ -1,10 +1,15 @@
 """What is told to people who listen to the page, and where their keyboard is then."""
 
-from playwright.sync_api import Page, expect
+import re
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect
 
 from storage.decisions import cancel_job
-from tests.api.made_jobs import fail_job, queue_job
-from tests.browser.conftest import Installation, Watch
+from storage.settings import Settings
+from tests.api.made_jobs import MadeUp, fail_job, queue_job
+from tests.browser.conftest import Installation, Watch, installing, looking
+from tests.browser.made_recordings import finish_video
 from tests.browser.pictures import png
 from tests.browser.test_start import choose, slow_down
 
@@ -71,3 +76,72 @@ def test_a_refused_file_is_told_once_while_another_one_is_sent(page: Page, watch
     ).click()  # or it would arrive in another test
     expect(page.locator("#uploads li")).to_have_count(1)
     watch.refused.clear()
+
+
+def test_a_list_that_grows_keeps_the_keyboard_at_its_row(
+    page: Page, installation: Installation
+) -> None:
+    queue_job(installation.database, installation.blobs, MadeUp(filename="older.mp4"))
+    queue_job(installation.database, installation.blobs, MadeUp(filename="newer.mp4"))
+    page.reload()
+    row = page.get_by_role("link", name="older.mp4")
+    row.focus()
+
+    choose(page, {"name": "one.png"}, {"name": "two.png"})
+
+    expect(page.locator("#recent .name")).to_have_text(
+        ["two.png", "one.png", "newer.mp4", "older.mp4"]
+    )
+    expect(row).to_be_focused()
+
+
+def test_showing_older_ones_leads_to_the_first_of_them(
+    page: Page, installation: Installation
+) -> None:
+    for number in range(12):
+        queue_job(installation.database, installation.blobs, MadeUp(filename=f"{number}.mp4"))
+    page.get_by_role("link", name="Recordings", exact=True).click()
+
+    page.get_by_role("button", name="Show older ones").press("Enter")
+
+    expect(page.get_by_role("link", name=re.compile(r"\b1\.mp4"))).to_be_focused()
+
+
+def test_dismissing_leads_to_the_next_one_and_then_to_the_files(page: Page, watch: Watch) -> None:
+    notes = {"mimeType": "text/plain", "buffer": b"dear diary" * 100}
+    choose(page, notes | {"name": "one.txt"}, notes | {"name": "two.txt"})
+
+    page.get_by_role("button", name="Dismiss one.txt").press("Enter")
+    second = page.get_by_role("button", name="Dismiss two.txt")
+    expect(second).to_be_focused()
+    second.press("Enter")
+
+    expect(page.locator("#file")).to_be_focused()
+    watch.refused.clear()
+
+
+def test_a_key_that_is_asked_for_stops_the_video_and_leads_back_to_it(
+    browser: Browser, tmp_path: Path, watch: Watch
+) -> None:
+    settings = Settings(data=tmp_path / "data", api_key="sesame")
+    settings.data.mkdir()
+    with (
+        installing(settings) as installation,
+        looking(browser, installation.address, watch) as page,
+    ):
+        job = finish_video(installation, tmp_path)
+        page.goto(f"{installation.address}/#/jobs/{job.id}")
+        key = page.get_by_label("This installation needs a key")
+        key.fill("sesame")
+        key.press("Enter")
+        expect(page.get_by_role("heading", name=job.filename)).to_be_focused()
+        video = page.locator("video")
+        page.wait_for_function("() => document.querySelector('video')?.readyState >= 2")
+        video.evaluate("video => { video.loop = true; return video.play(); }")
+
+        page.evaluate("sessionStorage.setItem('affectline-api-key', 'of yesterday')")
+        page.get_by_role("link", name="Download CSV").click()
+
+        expect(key).to_be_focused()
+        expect(video).to_have_js_property("paused", True)
+        watch.refused.clear()

@@ -1,8 +1,9 @@
 """The lists of recordings: found again, followed, searched, deleted after a question."""
 
+import unicodedata
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from storage.jobs import get_job, list_jobs
 from storage.records import JobState
@@ -17,6 +18,8 @@ from tests.api.made_jobs import (
 )
 from tests.browser.conftest import Installation, Watch
 from tests.browser.made_recordings import finish_video, lay_thumbnails
+from tests.browser.test_start import choose
+from worker.removal import remove_job
 
 
 def show_list(page: Page, installation: Installation) -> None:
@@ -203,3 +206,66 @@ def test_plots_are_fetched_when_a_video_is_about_to_be_opened(
     link.hover()
 
     page.wait_for_function("() => window.Plotly !== undefined")
+
+
+def test_deleting_a_result_of_a_search_leaves_the_others(
+    page: Page, installation: Installation
+) -> None:
+    """Symptom: only those among the newest recordings were still found."""
+    for number in range(12):
+        queue_job(installation.database, installation.blobs, MadeUp(filename=f"{number}.mp4"))
+    queue_job(installation.database, installation.blobs, MadeUp(filename="10 again.mp4"))
+    show_list(page, installation)
+    expect(page.locator("#jobs li")).to_have_count(10)
+    page.get_by_label("Search by name").fill("0")
+    found = page.locator("#jobs .name")
+    expect(found).to_have_text(["10 again.mp4", "10.mp4", "0.mp4"])
+
+    page.get_by_role("button", name="Delete 10 again.mp4").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+
+    expect(found).to_have_text(["10.mp4", "0.mp4"])
+    with page.expect_response("**/v1/jobs/*"):
+        pass  # the list goes on to be looked at
+    expect(found).to_have_text(["10.mp4", "0.mp4"])
+
+
+def test_a_search_finds_an_accent_however_it_is_written(
+    page: Page, installation: Installation
+) -> None:
+    name = unicodedata.normalize("NFD", "Café.mp4")
+    queue_job(installation.database, installation.blobs, MadeUp(filename=name))
+    show_list(page, installation)
+
+    page.get_by_label("Search by name").fill("café")
+
+    expect(page.locator("#jobs .name")).to_have_text([name])
+
+
+def test_an_upload_that_ends_is_in_the_list(page: Page, installation: Installation) -> None:
+    held: list[Route] = []
+    page.route("**/v1/jobs?filename*", lambda route: held.append(route))
+    choose(page)
+    page.get_by_role("link", name="Recordings", exact=True).click()
+    expect(page.get_by_text("None yet.")).to_be_visible()
+
+    held[0].continue_()
+
+    expect(page.locator("#jobs .name")).to_have_text(["face.png"])
+
+
+def test_a_recording_that_somebody_else_deleted_leaves_the_list(
+    page: Page, installation: Installation, watch: Watch
+) -> None:
+    """Symptom: it stayed, and was asked for every three seconds for ever."""
+    job = queue_job(installation.database, installation.blobs, MadeUp(filename="one.mp4"))
+    queue_job(installation.database, installation.blobs, MadeUp(filename="two.mp4"))
+    show_list(page, installation)
+    page.get_by_role("link", name="one.mp4").focus()
+
+    remove_job(installation.database, installation.blobs, job.id)
+
+    expect(page.locator("#jobs .name")).to_have_text(["two.mp4"])
+    expect(page.get_by_role("link", name="two.mp4")).to_be_focused()
+    assert watch.refused == [f"404 /v1/jobs/{job.id}"]
+    watch.refused.clear()

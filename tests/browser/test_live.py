@@ -83,6 +83,16 @@ def test_stop_ends_camera_and_session(live: Page) -> None:
     assert live.locator("video").evaluate("video => video.srcObject") is None
 
 
+def test_start_leads_the_keyboard_to_stop_and_stop_to_start(live: Page) -> None:
+    stop = live.get_by_role("button", name="Stop")
+    expect(stop).to_be_focused()
+
+    with live.expect_response(is_closing):
+        stop.press("Enter")
+
+    expect(live.get_by_role("button", name="Start the camera")).to_be_focused()
+
+
 def test_leaving_the_view_ends_the_session(live: Page) -> None:
     with live.expect_response(is_closing) as ended:
         live.get_by_role("link", name="The measure").click()

@@ -164,3 +164,62 @@ def test_why_a_cancel_failed_stays_to_be_read(page: Page, installation: Installa
             pass
 
     expect(page.get_by_role("alert")).to_contain_text("The server doesn't answer")
+
+
+def test_a_list_that_failed_at_first_comes_by_itself(
+    page: Page, installation: Installation
+) -> None:
+    queue_job(installation.database, installation.blobs)
+    fail(page, "**/v1/jobs?*")
+
+    page.get_by_role("link", name="Recordings", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("The server doesn't answer")
+
+    expect(page.locator("#jobs .name")).to_have_text(["talk.mp4"])
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_recording_that_failed_at_first_comes_by_itself(
+    page: Page, installation: Installation
+) -> None:
+    """Symptom: an alert alone, for ever, under no heading."""
+    job = queue_job(installation.database, installation.blobs)
+    page.get_by_role("link", name="Live").click()
+    fail(page, f"**/v1/jobs/{job.id}", times=2)
+
+    page.evaluate("(id) => (location.hash = `#/jobs/${id}`)", job.id)
+    expect(page.get_by_role("alert")).to_contain_text("The server doesn't answer")
+    expect(page.get_by_role("heading", name="Recording")).to_be_focused()
+
+    expect(page.get_by_role("heading", name="talk.mp4")).to_be_focused()
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_recording_that_is_gone_is_told_under_a_heading(
+    page: Page, installation: Installation, watch: Watch
+) -> None:
+    page.goto(f"{installation.address}/#/jobs/{'0' * 32}")
+
+    expect(page.get_by_role("heading", name="Recording")).to_be_focused()
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert [refusal[:3] for refusal in watch.refused] == ["404"]
+    watch.refused.clear()
+
+
+def test_a_download_that_fails_is_told(
+    guarded: tuple[Page, Installation], tmp_path: Path, watch: Watch
+) -> None:
+    page, installation = guarded
+    job = finish_video(installation, tmp_path)
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+    busy = {"detail": "The database doesn't answer."}
+    page.route("**/timeline.csv*", lambda route: route.fulfill(status=503, json=busy), times=1)
+    link = page.get_by_role("link", name="Download CSV")
+
+    link.click()
+    expect(page.get_by_role("alert")).to_have_text("The database doesn't answer.")
+    with page.expect_download():
+        link.click()
+
+    expect(page.get_by_role("alert")).to_have_count(0)
+    watch.refused.clear()
