@@ -123,8 +123,9 @@ def installation(shared_installation: Installation) -> Installation:
     """A running installation without any job, with a sample clip."""
     # an upload that the former test broke off may have arrived whole all the same
     wait_until(lambda: is_idle(shared_installation.address), "no request is under way")
-    for job in list_jobs(shared_installation.database):
-        remove_job(shared_installation.database, shared_installation.blobs, job.id)
+    while left := list_jobs(shared_installation.database):
+        for job in left:
+            remove_job(shared_installation.database, shared_installation.blobs, job.id)
     assert shared_installation.settings.sample_clip is not None
     shared_installation.settings.sample_clip.write_bytes(b"\0\0\0\x18ftypisom" + bytes(2_000))
     return shared_installation
