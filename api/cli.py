@@ -149,7 +149,7 @@ def worker() -> None:
     celery = make_celery(settings)
     # What the children would fail at is refused here: Celery swallows what goes wrong when they begin.
     with Analyser(AnalyserLimits.from_settings(settings)) as analyser:
-        analyser.load(JobOptions().detector)
+        analyser.load(JobOptions().detector, tick=lambda _done: None)
     check_schema(settings.resolved_database_url)
     celery.worker_main(["worker", "--loglevel=WARNING", "--without-gossip", "--without-mingle"])
 

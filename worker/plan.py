@@ -11,14 +11,18 @@ def plan_job(engine: Engine, analyser: Analyser, claim: Claim) -> int:
 
     Raises InputError for a medium that can't be analysed, TransientError for what may pass.
     """
+
+    def tick(_done: int) -> None:
+        engine.tick(claim, 0)
+
     with engine.medium(claim) as medium:
         plan = analyser.plan(
             medium,
             claim.options,
             segment_target_us=round(engine.settings.segment_target_s * 1_000_000),
             full_decode=claim.full_decode,
-            tick=lambda _done: engine.tick(claim, 0),
+            tick=tick,
         )
-    below = analyser.load(claim.options.detector)
+    below = analyser.load(claim.options.detector, tick=tick)
     commits.commit_plan(engine.database, claim, plan, able=engine.able, uncertain_below=below)
     return len(plan.segments)

@@ -9,11 +9,11 @@ from tests.browser.made_recordings import lay_thumbnails
 
 
 def hold(page: Page, address: str, method: str) -> list[Route]:
-    """Hold the requests of a method for an address; returns the list in which they are noted."""
+    """Hold the next request of a method for an address; returns the list in which it is noted."""
     held: list[Route] = []
 
     def answer(route: Route) -> None:
-        if route.request.method == method:
+        if route.request.method == method and not held:
             held.append(route)
         else:
             route.continue_()

@@ -1,9 +1,10 @@
 """Uploads that outlive a server that is away, and what isn't a file."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Error, Page, Route, expect
 
 from storage.jobs import list_jobs
 from tests.browser.conftest import Installation, Watch
@@ -72,6 +73,9 @@ def test_the_page_asks_before_it_is_closed_while_files_are_sent(page: Page) -> N
         page.get_by_role("button", name=f"Cancel {name}").click()
     expect(page.locator("#uploads li")).to_have_count(0)
     assert not page.evaluate(ASKS_TO_STAY)
+    for route in held:
+        with suppress(Error):  # the page has given it up
+            route.abort()
 
 
 def test_a_folder_that_is_dropped_is_told_apart(

@@ -269,9 +269,9 @@ def test_a_file_that_is_no_model_is_told_before_there_is_work(
     wrong = tmp_path / "wrong.onnx"
     wrong.write_bytes(b"no model")
 
-    assert analyser.load(Detector.MTCNN) == UNCERTAIN_BELOW
+    assert analyser.load(Detector.MTCNN, tick=lambda _done: None) == UNCERTAIN_BELOW
     with pytest.raises(ModelContractError, match=r"wrong\.onnx"):
-        new_analyser(model=wrong).load(Detector.MTCNN)
+        new_analyser(model=wrong).load(Detector.MTCNN, tick=lambda _done: None)
 
 
 def test_a_detector_given_by_its_file_finds_the_face(

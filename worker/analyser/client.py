@@ -74,7 +74,7 @@ class Analyser:
             self._process.wait()
             self._process = None
 
-    def load(self, detector: Detector) -> int:
+    def load(self, detector: Detector, *, tick: Tick) -> int:
         """Load the models for a detector's jobs; return below which confidence (ten-thousandths) an answer is uncertain.
 
         Raises ModelContractError for a file that is no model.
@@ -83,7 +83,7 @@ class Analyser:
             return self.ask(
                 messages.load_request(detector),
                 (nothing.fileno(),),
-                tick=lambda _done: None,
+                tick=tick,
                 read=messages.read_loaded,
             )
 
