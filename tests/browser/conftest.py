@@ -149,6 +149,20 @@ def looking(browser: Browser, address: str, watch: Watch) -> Iterator[Page]:
     context.close()
 
 
+@contextmanager
+def looking_with_a_key(
+    browser: Browser, folder: Path, watch: Watch, *, key: str = "sesame"
+) -> Iterator[tuple[Page, Installation]]:
+    """An installation that needs a key, and a page for it, not opened yet."""
+    settings = Settings(data=folder / "data", api_key=key)
+    settings.data.mkdir()
+    with (
+        installing(settings) as installation,
+        looking(browser, installation.address, watch) as page,
+    ):
+        yield page, installation
+
+
 @pytest.fixture
 def watch() -> Iterator[Watch]:
     """Nothing may break on a page, ask another host, be refused by its own policy or, unless expected, by the server."""

@@ -7,9 +7,8 @@ import pytest
 from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from storage.settings import Settings
 from tests.api.made_jobs import MadeUp, finish_job
-from tests.browser.conftest import Installation, Watch, installing, looking
+from tests.browser.conftest import Installation, Watch, looking_with_a_key
 from tests.browser.made_recordings import finish_video, lay_beside, lay_thumbnails
 from tests.browser.pictures import png
 
@@ -161,12 +160,7 @@ def test_the_measure_shows_the_figures_of_the_card(page: Page) -> None:
 def test_an_installation_with_a_key_asks_for_it_and_works_with_it(
     browser: Browser, tmp_path: Path, watch: Watch
 ) -> None:
-    settings = Settings(data=tmp_path / "data", api_key="sésame")
-    settings.data.mkdir()
-    with (
-        installing(settings) as installation,
-        looking(browser, installation.address, watch) as page,
-    ):
+    with looking_with_a_key(browser, tmp_path, watch, key="sésame") as (page, installation):
         job = finish_video(installation, tmp_path)
         page.goto(installation.address)
         key = page.get_by_label("This installation needs a key")
@@ -192,12 +186,7 @@ def test_it_works_in_a_browser_that_stores_nothing(
     browser: Browser, tmp_path: Path, watch: Watch
 ) -> None:
     """Symptom: every request failed, even where no key is needed."""
-    settings = Settings(data=tmp_path / "data", api_key="sesame")
-    settings.data.mkdir()
-    with (
-        installing(settings) as installation,
-        looking(browser, installation.address, watch) as page,
-    ):
+    with looking_with_a_key(browser, tmp_path, watch) as (page, installation):
         page.add_init_script(NO_STORAGE)
         page.goto(installation.address)
 

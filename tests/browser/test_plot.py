@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Installation
-from tests.browser.long_timeline import finish_hour
-from tests.browser.made_recordings import TALK, finish_video, lay_thumbnails
+from tests.browser.made_recordings import TALK, finish_video
+from tests.browser.test_long_video import zoom_without_an_answer
 
 
 @pytest.mark.parametrize("by", ["plotly", "sketch"])
@@ -30,14 +30,7 @@ def test_a_face_in_single_frames_has_dots(
 def test_an_error_of_the_plot_goes_when_it_can_be_fetched_again(
     page: Page, installation: Installation
 ) -> None:
-    job = finish_hour(installation)
-    lay_thumbnails(installation, job, tracks=5)
-    page.goto(f"{installation.address}/#/jobs/{job.id}")
-    expect(page.locator(".plot .main-svg").first).to_be_visible()
-    page.route("**/plot?*", lambda route: route.abort())
-    for _ in range(4):
-        page.get_by_role("button", name="Zoom in").click()
-    expect(page.get_by_text("The server doesn't answer")).to_be_visible()
+    zoom_without_an_answer(page, installation)
     page.unroute("**/plot?*")
 
     page.get_by_role("button", name="Zoom in").click()

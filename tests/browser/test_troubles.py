@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from storage.settings import Settings
 from tests.api.made_jobs import MadeUp, end_job, plan_job, queue_job, see_segment
-from tests.browser.conftest import Installation, Watch, installing, looking
+from tests.browser.conftest import Installation, Watch, looking_with_a_key
 from tests.browser.made_recordings import finish_video, lay_film, lay_thumbnails
 
 GROWING = MadeUp(frame_count=50, segment_frames=25, faces_of_frame=(1,))
@@ -106,12 +105,7 @@ def test_a_part_that_was_away_for_long_is_shown_when_it_is_back(
 @pytest.fixture
 def guarded(browser: Browser, tmp_path: Path, watch: Watch) -> Iterator[tuple[Page, Installation]]:
     """The page of an installation with a key, which the tab knows."""
-    settings = Settings(data=tmp_path / "data", api_key="sesame")
-    settings.data.mkdir()
-    with (
-        installing(settings) as installation,
-        looking(browser, installation.address, watch) as page,
-    ):
+    with looking_with_a_key(browser, tmp_path, watch) as (page, installation):
         page.add_init_script("sessionStorage.setItem('affectline-api-key', 'sesame')")
         page.goto(installation.address)
         yield page, installation
