@@ -1,7 +1,8 @@
-"""Networks trained on ImageNet, from which a transfer begins, and what each of them wants to see.
+"""Networks trained on something else, from which a transfer begins, and what each of them wants to see.
 
 VGG16, ResNet50 and EfficientNetB0 come from keras.applications, whose weights Keras downloads once;
-EfficientNet-Lite0 is built here, its weights come in a Python package (lite0_weights.py).
+EfficientNet-Lite0 is built here, its ImageNet weights come in a Python package (lite0_weights.py);
+dlib's network for face recognition is built here too, its weights are a file to be named (dlib_resnet.py).
 """
 
 from collections.abc import Callable
@@ -11,14 +12,18 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from model_training.dlib_resnet import (
+    MEANS_RGB,
+    SMALLEST_DLIB_SIZE,
+    build_dlib_resnet,
+    load_dlib_weights,
+)
 from model_training.lite0 import build_lite0
 from model_training.lite0_weights import find_package_file, load_torch_weights
 from storage.errors import InputError
 
 IMAGENET, NONE = "imagenet", "none"
 """What --weights takes besides a file."""
-SMALLEST_SIZE = 32
-"""Every backbone halves the picture five times."""
 IMAGENET_STDDEV_RGB = (0.229, 0.224, 0.225)
 
 
@@ -35,6 +40,10 @@ class Backbone:
     preprocess_input."""
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """For each channel, in the order of channels the family was trained with."""
+    smallest_size: int = 32
+    """Width and height of the smallest picture, in pixels: five times halved, one is left."""
+    has_statistics: bool = True
+    """Whether its normalisation keeps the statistics it was trained with."""
 
 
 def build_backbone(name: str, *, weights: str, size: int) -> keras.Model:
@@ -105,6 +114,20 @@ def _build_efficientnet_lite0(size: int, weights: str) -> keras.Model:
     return network
 
 
+def _build_dlib_resnet(size: int, weights: str) -> keras.Model:
+    network = build_dlib_resnet(image_size=size)
+    if weights == IMAGENET:
+        raise InputError(
+            "--weights imagenet: dlib_resnet has learned faces, not ImageNet; give --weights FILE with "
+            "dlib_face_recognition_resnet_model_v1.dat (the package face_recognition_models has it), or none"
+        )
+    if weights.endswith(".dat"):
+        load_dlib_weights(network, Path(weights))
+    elif weights != NONE:
+        network.load_weights(weights)
+    return network
+
+
 CAFFE_OFFSET = (-103.939, -116.779, -123.68)
 """Means of blue, green and red over ImageNet: caffe's networks, which keras.applications hold."""
 
@@ -123,6 +146,14 @@ BACKBONES = {
         last_blocks=("block4", "block5", "block6", "block7", "top"),
         scale=1 / 128,
         offset=(-127 / 128,) * 3,
+    ),
+    "dlib_resnet": Backbone(
+        _build_dlib_resnet,
+        last_blocks=("block4", "block5"),
+        scale=1 / 256,
+        offset=(-MEANS_RGB[0] / 256, -MEANS_RGB[1] / 256, -MEANS_RGB[2] / 256),
+        smallest_size=SMALLEST_DLIB_SIZE,
+        has_statistics=False,
     ),
 }
 """By the names that --backbone takes."""

@@ -166,7 +166,7 @@ class Transfer:
 
 @dataclass(frozen=True)
 class TransferRecipe:
-    """A network trained on ImageNet, taught faces in two stages."""
+    """A network trained on something else, taught expressions in two stages."""
 
     name: str
     """What --recipe takes."""

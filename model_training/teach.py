@@ -3,12 +3,15 @@
 The file holds, for every labelled face of the data set, the mean of the teachers' probabilities over the
 face and its mirror image. `train --teacher taught.npz` lets a network learn from them beside the labels
 (distillation): several networks are wiser than each, and one of their answers costs nothing to look up.
+Faces stand there as digests of their pixels, so the file is small and shows nobody. --answers adds the teachers
+of an earlier file, each of which counts as much as each of the models.
 """
 
 import argparse
+import hashlib
 import sys
 import zipfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -26,10 +29,25 @@ from storage.labels import EXPRESSIONS
 BATCH = 512
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What teachers say of faces: the content of a file."""
+
+    digests: npt.NDArray[np.uint64]
+    """(n,), of the pixels of each face."""
+    probabilities: npt.NDArray[np.float16]
+    """(n, 7), the mean of the teachers. Half precision: steps of a thousandth are finer than teachers agree."""
+    teachers: int
+    """Whose mean it is."""
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(prog="model_training.teach", description=__doc__)
     parser.add_argument("--models", type=Path, nargs="+", required=True, help=".keras files")
+    parser.add_argument(
+        "--answers", type=Path, nargs="+", default=[], help=".npz files made before, to count too"
+    )
     parser.add_argument("--data", type=Path, required=True, help="what the student will learn from")
     parser.add_argument("--out", type=Path, required=True, help=".npz file to write")
     options = parser.parse_args(arguments)
@@ -39,11 +57,17 @@ def main(arguments: list[str] | None = None) -> int:
 def teach_command(options: argparse.Namespace) -> None:
     """Ask every teacher about every face and write the file."""
     check_output(options.out, suffix=".npz")
-    teachers = [load_network(path) for path in options.models]
+    networks = [load_network(path) for path in options.models]
     faces = read_faces(options.data, split="training")
-    answers = [ask(teacher, faces.images) for teacher in teachers]
-    np.savez(options.out, images=faces.images, probabilities=np.mean(answers, axis=0))
-    print(f"{options.out}: {len(faces)} faces, {len(answers)} teachers", flush=True)
+    earlier = [read_answers(path) for path in options.answers]
+    found = [
+        find_answers(faces, here, path) for here, path in zip(earlier, options.answers, strict=True)
+    ]
+    counts = [here.teachers for here in earlier] + [1] * len(networks)
+    said = found + [ask(network, faces.images) for network in networks]
+    mean = np.average(said, axis=0, weights=counts)
+    write_answers(options.out, Answers(digests(faces.images), mean.astype(np.float16), sum(counts)))
+    print(f"{options.out}: {len(faces)} faces, {sum(counts)} teachers", flush=True)
 
 
 def ask(teacher: keras.Model, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -53,32 +77,61 @@ def ask(teacher: keras.Model, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.f
     return np.asarray((straight + mirrored) / 2, dtype=np.float32)
 
 
-def with_teacher(faces: FaceSet, path: Path) -> FaceSet:
-    """Return the faces with what a file of `teach` says of them, found by their pixels.
+def digests(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+    """Return a number (n,) for each picture that only the same pixels have."""
+    found = (hashlib.blake2b(image.tobytes(), digest_size=8).digest() for image in images)
+    return np.frombuffer(b"".join(found), dtype="<u8")
 
-    Raises InputError if the file is no such file, or knows nothing of one of the faces.
-    """
+
+def write_answers(path: Path, answers: Answers) -> None:
+    """Write a file of answers."""
+    np.savez_compressed(
+        path,
+        digests=answers.digests,
+        probabilities=answers.probabilities,
+        teachers=np.array(answers.teachers),
+    )
+
+
+def read_answers(path: Path) -> Answers:
+    """Return the answers of a file. Raises InputError if it is no such file."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            images, probabilities = arrays["images"], arrays["probabilities"]
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+            answers = Answers(arrays["digests"], arrays["probabilities"], int(arrays["teachers"]))
+    except (ValueError, TypeError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(
             f"{path}: expected the npz file of model_training.teach, got: {error}"
         ) from None
-    if probabilities.shape != (len(images), len(EXPRESSIONS)):
+    wanted = (len(answers.digests), len(EXPRESSIONS))
+    if answers.probabilities.shape != wanted:
         raise InputError(
-            f"{path}: expected probabilities of {(len(images), len(EXPRESSIONS))}, "
-            f"got {probabilities.shape}"
+            f"{path}: expected probabilities of {wanted}, got {answers.probabilities.shape}"
         )
-    row = {image.tobytes(): number for number, image in enumerate(images)}
-    rows = [row.get(image.tobytes()) for image in faces.images]
+    return answers
+
+
+def find_answers(faces: FaceSet, answers: Answers, path: Path) -> npt.NDArray[np.float32]:
+    """Return the probabilities (n, 7) of the faces, found by their pixels.
+
+    path: of the file, for the InputError if it knows nothing of one of the faces.
+    """
+    row = {int(digest): number for number, digest in enumerate(answers.digests)}
+    rows = [row.get(int(digest)) for digest in digests(faces.images)]
     known = [number for number in rows if number is not None]
     if len(known) < len(rows):
         raise InputError(
             f"{path}: expected an answer for each of {len(rows)} faces, {len(rows) - len(known)} are "
             "missing; make the file again with the --data the student learns from"
         )
-    return replace(faces, taught=probabilities[known].astype(np.float32))
+    return answers.probabilities[known].astype(np.float32)
+
+
+def with_teacher(faces: FaceSet, path: Path) -> FaceSet:
+    """Return the faces with what a file of `teach` says of them.
+
+    Raises InputError if the file is no such file, or knows nothing of one of the faces.
+    """
+    return replace(faces, taught=find_answers(faces, read_answers(path), path))
 
 
 if __name__ == "__main__":

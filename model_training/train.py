@@ -10,7 +10,7 @@ on from there, exactly. --time-budget MINUTES ends its schedule by the clock; --
 early, to be resumed. --start-from begins a new schedule with the weights of an earlier run (a warm
 restart); --teacher adds what other networks say of the faces.
 
-The recipes transfer and finetune begin with a network trained on ImageNet (--backbone, --weights): a head first, in
+The recipes transfer and finetune begin with a network trained on something else (--backbone, --weights): a head first, in
 the folder head, then the last blocks, or everything.
 """
 

@@ -1,10 +1,10 @@
-"""Train a transfer: a head on the frozen features of a network that knows ImageNet, then its last blocks.
+"""Train a transfer: a head on the frozen features of a network that knows something else, then its last blocks.
 
 Stage one leaves a run of its own in OUT/head: features of every face and of its mirror image are
 computed once, and a head of one dense layer learns from them. Stage two trains the last blocks and the
 head along the annealed schedule, on distorted faces, and leaves the run in OUT.
-Normalisation keeps ImageNet's statistics in both: those of a small batch would undo what was learned. The recipe `finetune`
-trains everything in its second stage, normalisation too.
+Normalisation keeps the statistics it came with in both: those of a small batch would undo what was learned. The recipe
+`finetune` trains everything in its second stage, normalisation too.
 """
 
 import argparse
@@ -22,12 +22,12 @@ from model_training.backbones import (
     BACKBONES,
     IMAGENET,
     NONE,
-    SMALLEST_SIZE,
     build_backbone,
 )
 from model_training.checkpoints import CHECKPOINT
 from model_training.contract import INPUT_NAME, OUTPUT_NAME, as_input
 from model_training.faces import FACE_SIZE, FaceSet
+from model_training.normalisation import measure_statistics
 from model_training.recipes import AnnealedRecipe, Transfer, TransferRecipe
 from model_training.runs import BEST_MODEL, HISTORY, META
 from storage.errors import InputError
@@ -39,6 +39,10 @@ HEAD = "head"
 """Folder of the first stage, in that of the run."""
 FEATURES = "features.npz"
 FEATURE_BATCH = 128
+PREPROCESSED = "preprocessed"
+"""Layer whose output is what the backbone takes."""
+STATISTICS_FACES = 256
+"""Whose activations are measured where a backbone has no statistics."""
 
 
 def add_transfer_options(parser: argparse.ArgumentParser) -> None:
@@ -59,8 +63,11 @@ def choose_transfer(transfer: Transfer, options: argparse.Namespace) -> Transfer
         raise InputError(
             f"--backbone: expected one of {', '.join(BACKBONES)}, got '{chosen.backbone}'"
         )
-    if chosen.image_size < SMALLEST_SIZE:
-        raise InputError(f"--image-size: expected {SMALLEST_SIZE} or more, got {chosen.image_size}")
+    smallest = BACKBONES[chosen.backbone].smallest_size
+    if chosen.image_size < smallest:
+        raise InputError(
+            f"--image-size: expected {smallest} or more for {chosen.backbone}, got {chosen.image_size}"
+        )
     if chosen.weights not in (IMAGENET, NONE) and not Path(chosen.weights).is_file():
         raise InputError(
             f"--weights: expected imagenet, none or a file, found no file '{chosen.weights}'"
@@ -110,7 +117,7 @@ def train_transfer(
 def build_transfer_network(transfer: Transfer, *, frozen: bool = True) -> keras.Model:
     """Build faces, resized and in three equal channels, into a backbone, then an untrained head.
 
-    frozen: the backbone learns nothing, and its normalisation keeps ImageNet's statistics.
+    frozen: the backbone learns nothing, and its normalisation keeps its statistics.
     Layers `features`, `dropped` and `logits` are what they are in the compact network.
     Raises InputError if the backbone's weights can't be had.
     """
@@ -121,7 +128,7 @@ def build_transfer_network(transfer: Transfer, *, frozen: bool = True) -> keras.
     faces = keras.Input((FACE_SIZE, FACE_SIZE, 1), name=INPUT_NAME)
     x = layers.Resizing(size, size, interpolation="bilinear")(faces)
     x = layers.Concatenate()([x, x, x])
-    x = layers.Rescaling(BACKBONES[name].scale, BACKBONES[name].offset)(x)
+    x = layers.Rescaling(BACKBONES[name].scale, BACKBONES[name].offset, name=PREPROCESSED)(x)
     x = trunk(x, training=False if frozen else None)
     x = layers.GlobalAveragePooling2D(dtype="float32", name="features")(x)
     x = layers.Dropout(transfer.dropout, dtype="float32", name="dropped")(x)
@@ -167,6 +174,10 @@ def train_head(
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     network = build_transfer_network(transfer)
+    if not BACKBONES[transfer.backbone].has_statistics:
+        preprocess = keras.Model(network.input, network.get_layer(PREPROCESSED).output)
+        pictures = preprocess(as_input(training.images[:STATISTICS_FACES]))
+        measure_statistics(network.get_layer(transfer.backbone), pictures)
     folder = out / HEAD
     folder.mkdir(parents=True, exist_ok=True)
     features = cached_features(network, training, validation, path=folder / FEATURES)

@@ -133,6 +133,11 @@ def test_a_run_left_in_its_first_stage_reads_its_features_and_ends_alike(
     assert not (tmp_path / "head" / "features.npz").exists()
 
 
+def _smallest(name: str) -> Transfer:
+    """Return an untrained transfer of a backbone with pictures as small as it takes."""
+    return Transfer(name, "none", BACKBONES[name].smallest_size)
+
+
 @dataclass(frozen=True)
 class Stepped:
     """A backbone, untrained at first, after one step of the second stage."""
@@ -146,11 +151,10 @@ class Stepped:
 @pytest.fixture(scope="module", params=sorted(BACKBONES))
 def stepped(request: pytest.FixtureRequest) -> Iterator[Stepped]:
     name = request.param
+    transfer = _smallest(name)
     recipe = AnnealedRecipe(
         "transfer",
-        build=lambda: unfreeze_last_blocks(
-            build_transfer_network(Transfer(name, "none", SIZE)), name
-        ),
+        build=lambda: unfreeze_last_blocks(build_transfer_network(transfer), name),
         schedule=Annealing(mixed_precision=False, average_decay=0.0),
     )
     faces = draw_faces([0, 1, 2, 3, 4, 5, 6])
@@ -197,11 +201,26 @@ def test_the_recipe_finetune_trains_everything_from_where_the_first_stage_ended(
     assert not [weight.path for weight, now in pairs if np.array_equal(weight, now)]
 
 
+def test_a_backbone_without_statistics_gets_those_of_the_faces_before_the_first_stage(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folded = replace(BACKBONES["tiny"], has_statistics=False)
+    monkeypatch.setitem(BACKBONES, "tiny", folded)
+
+    assert _train(data, tmp_path, "--epochs", "1", recipe="finetune") == 0
+
+    first = keras.saving.load_model(tmp_path / "head" / "best.keras").get_layer("tiny")
+    _, _, mean, variance = first.get_layer("first_bn").get_weights()
+    assert np.abs(mean).min() > 0
+    assert np.abs(variance - 1).min() > 1e-3
+
+
 FIRST_BLOCKS = {
     "vgg16": "block2_pool",
     "resnet50": "conv3_block1_out",
     "efficientnetb0": "block3a_project_bn",
     "efficientnet_lite0": "block3a_project_bn",
+    "dlib_resnet": "block2b_relu",
 }
 """The layers up to these hold all kinds there are; to convert the whole takes many seconds."""
 
@@ -220,7 +239,7 @@ def exported(
     backbone = BACKBONES[name]
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(BACKBONES, name, replace(backbone, build=build))
-        network = build_transfer_network(Transfer(name, "none", SIZE))
+        network = build_transfer_network(_smallest(name))
     path = tmp_path_factory.mktemp("exported") / f"{name}.onnx"
     model = export.convert(network, path)
     set_metadata(model, contract_metadata())
@@ -334,7 +353,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path):
     ("more", "message"),
     [
         (["--backbone", "alexnet"], "--backbone: expected one of vgg16, resnet50, efficientnetb0"),
-        (["--image-size", "31"], "--image-size: expected 32 or more, got 31"),
+        (["--image-size", "31"], "--image-size: expected 32 or more for tiny, got 31"),
         (["--weights", "none.h5"], "--weights: expected imagenet, none or a file, found no file"),
         (["--start-from", "a.keras"], "--start-from: expected compact, polish or flat (a transfer"),
         (

@@ -1,0 +1,162 @@
+"""An exported model becomes a run again, from which training goes on."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import onnx
+import pytest
+
+from model_training import export, quantize, restore, teach, train
+from model_training.contract import as_input, contract_metadata
+from model_training.properties import set_metadata
+from model_training.runs import read_meta
+from tests.model_training.fake_faces import KERAS_AND_NUMPY, draw_faces
+
+pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
+
+
+@pytest.fixture(scope="module")
+def exported(compact_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The ONNX file of the compact run, with a temperature and a logit adjustment inside."""
+    out = tmp_path_factory.mktemp("exported") / "model.onnx"
+    options = ["--calibrate", str(_data(compact_run)), "--logit-adjustment", "0.3"]
+    assert (
+        export.main(["--model", str(compact_run / "best.keras"), "--out", str(out), *options]) == 0
+    )
+    return out
+
+
+def _data(run: Path) -> Path:
+    return run.parent / "faces.npz"
+
+
+def _restore(model: Path, data: Path, out: Path) -> int:
+    return restore.main(["--model", str(model), "--data", str(data), "--out", str(out)])
+
+
+def _answers(model: Path) -> np.ndarray:
+    network = keras.saving.load_model(model, compile=False)
+    faces = as_input(draw_faces([0, 1, 2, 3, 4, 5, 6] * 3, seed=5).images)
+    return np.asarray(network(faces, training=False))
+
+
+@pytest.fixture(scope="module")
+def restored(exported: Path, compact_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the run that was made of the file."""
+    out = tmp_path_factory.mktemp("restored") / "run"
+    assert _restore(exported, _data(compact_run), out) == 0
+    return out
+
+
+def test_it_answers_as_the_run_did_before_temperature_and_adjustment(
+    restored: Path, compact_run: Path, exported: Path
+):
+    metadata = {each.key: each.value for each in onnx.load(exported).metadata_props}
+    assert abs(float(metadata["temperature"]) - 1) > 0.01  # else its absence would not be seen
+
+    answers = _answers(restored / "last.keras")
+
+    assert answers == pytest.approx(_answers(compact_run / "best.keras"), abs=1e-4)
+
+
+def test_its_normalisation_has_statistics_of_faces(restored: Path, compact_run: Path):
+    first, original = (
+        next(each for each in keras.saving.load_model(path).layers if "batch_norm" in each.name)
+        for path in (restored / "last.keras", compact_run / "best.keras")
+    )
+
+    _, _, mean, variance = first.get_weights()
+
+    assert np.abs(mean).max() > 0
+    assert variance.std() > 0
+    assert len(variance) == len(original.get_weights()[3])
+
+
+def test_it_says_which_run_it_was_and_what_it_came_from(restored: Path, compact_run: Path):
+    meta, original = read_meta(restored), read_meta(compact_run)
+
+    assert meta["start_from"] == "model.onnx"
+    for name in ("recipe", "settings", "seed", "training", "validation", "libraries"):
+        assert meta[name] == original[name]
+
+
+def test_training_goes_on_from_it(restored: Path, compact_run: Path, tmp_path: Path):
+    options = ["--recipe", "polish", "--epochs", "1", "--batch-size", "32"]
+    began = ["--start-from", str(restored / "last.keras"), "--out", str(tmp_path / "on")]
+
+    assert train.main(["--data", str(_data(compact_run)), *options, *began]) == 0
+
+    assert read_meta(tmp_path / "on")["start_from"] == "last.keras"
+
+
+def test_faces_it_was_measured_on_are_held_back_again(
+    restored: Path, compact_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    options = ["--recipe", "polish", "--epochs", "1", "--seed", "2"]
+    began = ["--start-from", str(restored / "last.keras"), "--out", str(tmp_path / "on")]
+
+    assert train.main(["--data", str(_data(compact_run)), *options, *began]) == 2
+
+    assert "--seed: expected 1, as in the run that --start-from" in capsys.readouterr().err
+
+
+def test_it_can_teach(restored: Path, compact_run: Path, tmp_path: Path):
+    options = ["--models", str(restored / "last.keras"), "--data", str(_data(compact_run))]
+
+    assert teach.main([*options, "--out", str(tmp_path / "taught.npz")]) == 0
+
+
+def test_a_model_in_eight_bits_comes_back_as_it_was_rounded(
+    exported: Path, compact_run: Path, tmp_path: Path
+):
+    small = tmp_path / "int8.onnx"
+    options = ["--model", str(exported), "--data", str(_data(compact_run)), "--out", str(small)]
+    assert quantize.main(options) == 0
+
+    assert _restore(small, _data(compact_run), tmp_path / "run") == 0
+
+    answers, original = (
+        _answers(tmp_path / "run" / "last.keras"),
+        _answers(compact_run / "best.keras"),
+    )
+    assert answers == pytest.approx(original, abs=0.05)
+    assert np.abs(answers - original).max() > 1e-4
+
+
+def test_a_model_that_tells_nothing_of_its_run_is_refused(
+    exported: Path, compact_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    model = onnx.load(exported)
+    del model.metadata_props[:]
+    set_metadata(model, contract_metadata())
+    onnx.save(model, tmp_path / "bare.onnx")
+
+    assert _restore(tmp_path / "bare.onnx", _data(compact_run), tmp_path / "run") == 2
+
+    assert "whose metadata tells its run, got: 'data'" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_network_is_refused(
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    seed = tmp_path / "seed.onnx"
+    assert export.main(["--model", str(run_folder / "best.keras"), "--out", str(seed)]) == 0
+
+    assert _restore(seed, run_folder.parent / "faces.npz", tmp_path / "run") == 2
+
+    assert "expected a network of the recipes compact, polish or flat" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_is_there_is_left_alone(
+    exported: Path, restored: Path, compact_run: Path, capsys: pytest.CaptureFixture[str]
+):
+    before = json.dumps(read_meta(restored))
+
+    assert _restore(exported, _data(compact_run), restored) == 2
+
+    assert "expected a folder without a trained model" in capsys.readouterr().err
+    assert json.dumps(read_meta(restored)) == before
