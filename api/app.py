@@ -31,24 +31,7 @@ def create_app(
 
     send_hint: wakes the workers after a job was created; may fail, since SQL is the truth.
     """
-    app = OpenAPI(
-        "api",
-        info=Info(
-            title="Affectline",
-            version=VERSION,
-            description="Emotion timelines from video: every frame, every face, seven *apparent*"
-            " expressions.",
-        ),
-        security_schemes={
-            name: SecurityScheme.model_validate(scheme)
-            for name, scheme in OPENAPI_SECURITY_SCHEMES.items()
-        },
-        doc_ui=False,  # its pages come from a network; /openapi.json is ours
-        validation_error_status=400,
-        validation_error_model=Problem,
-        validation_error_callback=refuse_parameters,
-    )
-    app.openapi_version = "3.1.1"  # 3.2 is too new for most tools
+    app = _describe()
     live_sessions = LiveSessions(
         AnalyserLimits.from_settings(settings), most=settings.live_sessions
     )
@@ -67,6 +50,29 @@ def create_app(
         app.register_api(blueprint)
     app.register_blueprint(page.blueprint)
     app.register_blueprint(plotly.blueprint)
+    return app
+
+
+def _describe() -> OpenAPI:
+    """Make an application without paths, as /openapi.json begins."""
+    app = OpenAPI(
+        "api",
+        info=Info(
+            title="Affectline",
+            version=VERSION,
+            description="Emotion timelines from video: every frame, every face, seven *apparent*"
+            " expressions.",
+        ),
+        security_schemes={
+            name: SecurityScheme.model_validate(scheme)
+            for name, scheme in OPENAPI_SECURITY_SCHEMES.items()
+        },
+        doc_ui=False,  # its pages come from a network; /openapi.json is ours
+        validation_error_status=400,
+        validation_error_model=Problem,
+        validation_error_callback=refuse_parameters,
+    )
+    app.openapi_version = "3.1.1"  # 3.2 is too new for most tools
     return app
 
 

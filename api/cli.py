@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +21,7 @@ from rich.progress import Progress as Bars
 from sqlalchemy.exc import OperationalError
 
 from api.annotate import Progress, Show, annotate
+from api.items import Item
 from storage.blobs import Blobs
 from storage.database import Database, check_schema, is_full, migrate
 from storage.errors import AffectlineError, DatabaseUnavailable, InputError, StorageFull
@@ -86,6 +87,12 @@ def annotate_command(
         items = annotate(
             paths, output, options=options, scores=scores, settings=settings, show=show
         )
+    _tell_outcome(items, output)
+    if not items or any(item.state == "failed" for item in items):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _tell_outcome(items: Sequence[Item], output: Path) -> None:
     for item in items:
         if item.state == "failed":
             typer.echo(f"{item.path}: {item.code}: {item.message}", err=True)
@@ -95,8 +102,6 @@ def annotate_command(
         f" {count['skipped']} skipped: {output / 'items.csv'}",
         err=True,
     )
-    if count["failed"] or not items:
-        raise typer.Exit(EXIT_FAILED)
 
 
 @contextmanager

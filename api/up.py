@@ -4,10 +4,8 @@
 """
 
 import fcntl
-import http.client
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -16,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from api import broker
+from api.address import address_of, find_port, is_ready
 from api.part import Part, stop_all
 from storage.database import Database, migrate
 from storage.errors import ConfigurationError, Conflict
@@ -28,8 +27,6 @@ _BROKER_PATIENCE_S = 20.0
 _READY_PATIENCE_S = 60.0
 _STOP_PATIENCE_S = 7.0
 _BROKER_STOP_PATIENCE_S = 1.5
-_NEIGHBOUR_PORTS = 10
-"""So many ports after the wanted one are tried before any free one is taken."""
 _UNREADABLE_AFTER = 3
 """A broker that ends this often in a row without an answer gets a fresh folder."""
 
@@ -51,9 +48,11 @@ def up(settings: Settings) -> int:
     data = _make_data_folder(settings)
     try:
         with _alone(data) as lock, _stop_signals() as stop:
-            port = _free_port(settings.host, settings.port)
+            port = find_port(settings.host, settings.port)
+            if settings.port and port != settings.port:
+                say(f"port {settings.port} is taken by another program: using {port}")
             with suppress(OSError):  # no room: it is but a note for those who come second
-                lock.write_text(f"{os.getpid()} {_address(settings.host, port)}\n")
+                lock.write_text(f"{os.getpid()} {address_of(settings.host, port)}\n")
             resolved = settings.model_copy(
                 update={
                     "data": data,
@@ -141,7 +140,7 @@ class Supervisor:
         part.start(time.monotonic())
 
     def _watch(self) -> None:
-        address = _address(self._settings.host, self._settings.port)
+        address = address_of(self._settings.host, self._settings.port)
         began_s = time.monotonic()
         ready = warned = False
         while not self._stop.count:
@@ -221,52 +220,8 @@ def child_environment(settings: Settings) -> dict[str, str]:
     return {**inherited, **ours, "PYTHONPATH": python_path, "PYTHONSAFEPATH": "1"}
 
 
-def is_ready(host: str, port: int) -> bool:
-    """Tell whether the web server says that it can work."""
-    connection = http.client.HTTPConnection(_reachable(host), port, timeout=1)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def _reachable(host: str) -> str:
-    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
-
-
-def _address(host: str, port: int) -> str:
-    name = _reachable(host)
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
-
-
 def _describe(status: int) -> str:
     return signal.Signals(-status).name if status < 0 else f"exit status {status}"
-
-
-def _free_port(host: str, wanted: int) -> int:
-    """Find a port to listen at: the wanted one, else one near it, else any. Says so if it is another."""
-    neighbours = range(wanted, min(wanted + _NEIGHBOUR_PORTS, 65536)) if wanted else range(0)
-    for port in (*neighbours, 0):
-        free = _try_port(host, port)
-        if free is not None:
-            if wanted and free != wanted:
-                say(f"port {wanted} is taken by another program: using {free}")
-            return free
-    raise ConfigurationError(f"can't listen at {host!r}: is it an address of this machine?")
-
-
-def _try_port(host: str, port: int) -> int | None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return None
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -65,10 +65,7 @@ def train_annealed(
     """
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
-    schedule = recipe.schedule
-    learner = Learner(recipe)
-    if start_from is not None:
-        learner.begin_with(start_from)
+    schedule, learner = recipe.schedule, Learner(recipe, start_from)
     start = read_checkpoint(out, learner.variables()) if resume else Checkpoint.first()
     _cut_history(out / HISTORY, epochs=start.epochs)
     steps = len(epoch_order(len(training), batch_size=schedule.batch_size, seed=0, epoch=0))
@@ -95,8 +92,8 @@ def train_annealed(
 class Learner:
     """A network that learns, and its averaged twin that is kept."""
 
-    def __init__(self, recipe: AnnealedRecipe) -> None:
-        """Build both; the random seed must be set before."""
+    def __init__(self, recipe: AnnealedRecipe, start_from: Path | None = None) -> None:
+        """Build both, with the weights of a saved network if one is named; the random seed must be set before."""
         self._schedule = recipe.schedule
         policy = "mixed_bfloat16" if recipe.schedule.mixed_precision else "float32"
         with _dtype_policy(policy):
@@ -104,6 +101,8 @@ class Learner:
             self._with_votes = add_vote_head(self._network, emotions=len(VOTE_EMOTIONS))
         with _dtype_policy("float32"):
             self.averaged = recipe.build()
+        if start_from is not None:
+            self._begin_with(start_from)
         self.averaged.set_weights(self._network.get_weights())
         self._optimizer = keras.optimizers.SGD(
             learning_rate=0.0, momentum=recipe.schedule.momentum, nesterov=True
@@ -112,7 +111,7 @@ class Learner:
         self._learn_batch = tf.function(self._learn_batch_eagerly)
         self._answer = tf.function(lambda faces: self.averaged(faces, training=False))
 
-    def begin_with(self, path: Path) -> None:
+    def _begin_with(self, path: Path) -> None:
         """Take over the weights of a saved network. Raises InputError if it is another one."""
         weights = load_network(path).get_weights()
         try:
@@ -121,7 +120,6 @@ class Learner:
             raise InputError(
                 f"{path}: expected a .keras file of this recipe's network, got: {error}"
             ) from None
-        self.averaged.set_weights(weights)
 
     def variables(self) -> list[keras.Variable]:
         """Return everything that changes while learning, in a fixed order."""

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from model_training.readers import ALL_SPLITS, SPLITS
@@ -53,6 +54,15 @@ def check_output(path: Path, *, suffix: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--out {path}: its folder can't be made: {error.strerror}") from error
+
+
+def check_plots(folder: Path | None) -> None:
+    """Raise InputError if plots are wanted and can't be drawn, before the work."""
+    if folder is not None and find_spec("matplotlib") is None:
+        raise InputError(
+            "--plots: expected matplotlib to be installed, it is not; install it (the optional dependencies "
+            "`training` have it) or leave --plots out"
+        )
 
 
 def scoring_parser(name: str, description: str | None) -> argparse.ArgumentParser:

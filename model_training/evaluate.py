@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from model_training import metrics, report
-from model_training.commands import run_command, scoring_parser
+from model_training.commands import check_plots, run_command, scoring_parser
 from model_training.contract import as_input
 from model_training.datasets import read_faces
 from model_training.faces import FACE_SIZE, FaceSet, find_copies
@@ -55,6 +55,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 def evaluate_command(options: argparse.Namespace) -> Report:
     """Return everything the command prints; draw it as well if asked to."""
+    check_plots(options.plots)
     classifier, metadata = Classifier(options.model), read_metadata(options.model)
     faces = read_scored(options, metadata)
     probabilities = classifier.probabilities(as_input(faces.images))

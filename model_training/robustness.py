@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from model_training import metrics
-from model_training.commands import run_command, scoring_parser
+from model_training.commands import check_plots, run_command, scoring_parser
 from model_training.contract import as_input
 from model_training.datasets import read_faces
 from model_training.disturbances import Pictures
@@ -40,6 +40,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 def robustness_command(options: argparse.Namespace) -> Report:
     """Return everything the command prints; draw it as well if asked to."""
+    check_plots(options.plots)
     classifier = Classifier(options.model)
     faces = read_faces(options.data, split=options.split)
     predicted = classifier.probabilities(as_input(faces.images))

@@ -1,9 +1,9 @@
 """Train a recipe: python -m model_training.train --recipe seed --data TRAIN.npz --out runs/NAME
 
 Leaves in the output folder: best.keras (the lowest validation loss so far, written on every
-improvement), history.csv (one line per epoch), curves.png, meta.json (what was trained, on what,
-with which versions). A first look: add --epochs 1. The same seed on the same machine gives the
-same model.
+improvement), last.keras (the last epoch; not of the recipe seed), history.csv (one line per epoch),
+curves.png, meta.json (what was trained, on what, with which versions). A first look: add --epochs 1.
+The same seed on the same machine gives the same model.
 
 All recipes but seed also leave checkpoint.npz after every epoch: the same command with --resume goes
 on from there, exactly. --time-budget MINUTES ends its schedule by the clock; --stop-after leaves

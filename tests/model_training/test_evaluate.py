@@ -4,13 +4,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from model_training import evaluate
+from model_training import evaluate, robustness
 from model_training.calibration import apply_temperature
 from model_training.contract import as_input
 from model_training.faces import FaceSet, cut_validation
@@ -247,6 +248,19 @@ def test_a_model_that_does_not_say_what_was_held_back_ends_with_one_line(
     assert evaluate.main(["--model", str(model), "--data", str(data), "--held-back"]) == 2
 
     assert "which faces its run held back" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [evaluate, robustness])
+def test_plots_without_matplotlib_are_refused_before_the_work(
+    command: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr("model_training.commands.find_spec", lambda _: None)
+
+    assert command.main(["--model", "none.onnx", "--data", "none.npz", "--plots", "plots"]) == 2
+
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("error: --plots: expected matplotlib to be installed")
 
 
 def test_plots_are_drawn_into_a_folder(
