@@ -1,6 +1,7 @@
 """An exported model becomes a run again, from which training goes on."""
 
 import json
+import shutil
 from pathlib import Path
 
 import keras
@@ -11,7 +12,7 @@ import pytest
 from model_training import export, quantize, restore, teach, train
 from model_training.contract import as_input, contract_metadata
 from model_training.properties import set_metadata
-from model_training.runs import read_meta
+from model_training.runs import read_meta, write_meta
 from tests.model_training.fake_faces import KERAS_AND_NUMPY, draw_faces
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
@@ -19,12 +20,17 @@ pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
 
 @pytest.fixture(scope="module")
 def exported(compact_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The ONNX file of the compact run, with a temperature and a logit adjustment inside."""
-    out = tmp_path_factory.mktemp("exported") / "model.onnx"
+    """The ONNX file of the compact run, with a temperature and a logit adjustment inside.
+
+    Its run is said to have had a single face of disgust, else all expressions were adjusted alike.
+    """
+    run = shutil.copytree(compact_run, tmp_path_factory.mktemp("exported") / "run")
+    meta = read_meta(run)
+    meta["training"]["classes"]["disgust"] = 1
+    write_meta(run, meta)
     options = ["--calibrate", str(_data(compact_run)), "--logit-adjustment", "0.3"]
-    assert (
-        export.main(["--model", str(compact_run / "best.keras"), "--out", str(out), *options]) == 0
-    )
+    out = run.parent / "model.onnx"
+    assert export.main(["--model", str(run / "best.keras"), "--out", str(out), *options]) == 0
     return out
 
 
@@ -76,6 +82,7 @@ def test_its_normalisation_has_statistics_of_faces(restored: Path, compact_run: 
 
 def test_it_says_which_run_it_was_and_what_it_came_from(restored: Path, compact_run: Path):
     meta, original = read_meta(restored), read_meta(compact_run)
+    original["training"]["classes"]["disgust"] = 1
 
     assert meta["start_from"] == "model.onnx"
     for name in ("recipe", "settings", "seed", "training", "validation", "libraries"):
