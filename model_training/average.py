@@ -8,7 +8,6 @@ folder is that of a run of one epoch: export takes its best.keras like any other
 
 import argparse
 import csv
-import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +26,7 @@ from model_training.runs import (
     HISTORY,
     LAST_MODEL,
     RunMeta,
+    as_metadata,
     begin_run,
     load_network,
     read_meta,
@@ -86,16 +86,6 @@ def check_same_parts(folders: list[Path], metas: list[RunMeta]) -> None:
                     f"{folder}: expected a run with the {name} of {folders[0]}, {wanted}, "
                     f"got {found}; its validation part would not be new to the average"
                 )
-
-
-def as_metadata(meta: RunMeta) -> dict[str, str]:
-    """Return what an exported model's metadata would say of the cut."""
-    data = {"training": meta["training"], "validation": meta["validation"]}
-    return {
-        "data": json.dumps(data),
-        "settings": json.dumps(meta["settings"]),
-        "seed": str(meta["seed"]),
-    }
 
 
 def score(network: keras.Model, faces: FaceSet) -> dict[str, float]:

@@ -30,7 +30,7 @@ from model_training.plots import plot_history
 from model_training.properties import set_metadata
 from model_training.prune_channels import CRITERIA, prune_network
 from model_training.quantize import choose_faces, quantize
-from model_training.recipes import RECIPES, AnnealedRecipe
+from model_training.recipes import ANNEALED, RECIPES, AnnealedRecipe
 from model_training.runs import (
     BEST_MODEL,
     CURVES,
@@ -127,7 +127,7 @@ def find_recipe(options: argparse.Namespace, meta: RunMeta) -> AnnealedRecipe:
     recipe = RECIPES.get(meta["recipe"])
     if not isinstance(recipe, AnnealedRecipe):
         raise InputError(
-            f"{options.model}: expected a run of compact, polish or flat, got one of '{meta['recipe']}'"
+            f"{options.model}: expected a run of one of {ANNEALED}, got one of '{meta['recipe']}'"
         )
     schedule = replace(
         recipe.schedule,

@@ -1,9 +1,9 @@
 """Make a run of an exported model again: python -m model_training.restore --model FILE.onnx --data TRAIN --out runs/NAME
 
-Training can go on from any model of the recipes compact, polish and flat, also from the one that ships, whose
-runs nobody has: `train --start-from runs/NAME/last.keras`, `teach --models runs/NAME/last.keras`. The weights are
-those of the file (eight-bit ones as they were rounded), without its temperature and logit adjustment.
-Normalisation, which export folded into the convolutions, gets the statistics of faces of the training part.
+Training can go on from any model with the compact network, also from the one that ships, whose runs nobody has:
+`train --start-from runs/NAME/last.keras`, `teach --models runs/NAME/last.keras`. The weights are those of the file
+(eight-bit ones as they were rounded), without its temperature and logit adjustment. Normalisation, which export
+folded into the convolutions, gets the statistics of faces of the training part.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from model_training.heldback import read_parts, was_cut
 from model_training.metadata import read_metadata
 from model_training.networks import CompactNetwork, build_compact_network
 from model_training.normalisation import measure_statistics
+from model_training.recipes import ANNEALED
 from model_training.runs import LAST_MODEL, RunMeta, begin_run
 from storage.errors import InputError
 
@@ -113,7 +114,7 @@ def restore_network(model: Path, metadata: Mapping[str, str]) -> keras.Model:
         logits.set_weights([kernel * temperature, bias * temperature + tau * np.log(shares)])
     except (ValueError, KeyError) as error:
         raise InputError(
-            f"{model}: expected a network of the recipes compact, polish or flat, got another: {error}"
+            f"{model}: expected the network of {ANNEALED}, got another: {error}"
         ) from None
     return network
 

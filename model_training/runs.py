@@ -152,6 +152,16 @@ def read_meta(folder: Path) -> RunMeta:
     return meta
 
 
+def as_metadata(meta: RunMeta) -> dict[str, str]:
+    """Return what an exported model's metadata would say of the cut."""
+    data = {"training": meta["training"], "validation": meta["validation"]}
+    return {
+        "data": json.dumps(data),
+        "settings": json.dumps(meta["settings"]),
+        "seed": str(meta["seed"]),
+    }
+
+
 def check_same_run(folder: Path, meta: RunMeta) -> None:
     """Raise InputError unless the run in a folder began with the recipe, seed and data of meta."""
     begun = read_meta(folder)

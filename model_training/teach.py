@@ -4,7 +4,8 @@ The file holds, for every labelled face of the data set, the mean of the teacher
 face and its mirror image. `train --teacher taught.npz` lets a network learn from them beside the labels
 (distillation): several networks are wiser than each, and one of their answers costs nothing to look up.
 Faces stand there as digests of their pixels, so the file is small and shows nobody. --answers adds the teachers
-of an earlier file, each of which counts as much as each of the models.
+of an earlier file, each of which counts as much as each of the models. --votes makes of their answers, together with the
+votes of FER+, what the label most likely is (posterior.py), fitted on the faces that the first model's run held back.
 """
 
 import argparse
@@ -22,7 +23,9 @@ from model_training.commands import check_output, run_command
 from model_training.contract import as_input
 from model_training.datasets import read_faces
 from model_training.faces import FaceSet
-from model_training.runs import load_network
+from model_training.heldback import held_back_part
+from model_training.posterior import fit_posterior
+from model_training.runs import as_metadata, load_network, read_meta
 from storage.errors import InputError
 from storage.labels import EXPRESSIONS
 
@@ -48,6 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--answers", type=Path, nargs="+", default=[], help=".npz files made before, to count too"
     )
+    parser.add_argument(
+        "--votes", action="store_true", help="take the votes of FER+ into account, too"
+    )
     parser.add_argument("--data", type=Path, required=True, help="what the student will learn from")
     parser.add_argument("--out", type=Path, required=True, help=".npz file to write")
     options = parser.parse_args(arguments)
@@ -65,9 +71,24 @@ def teach_command(options: argparse.Namespace) -> None:
     ]
     counts = [here.teachers for here in earlier] + [1] * len(networks)
     said = found + [ask(network, faces.images) for network in networks]
-    mean = np.average(said, axis=0, weights=counts)
-    write_answers(options.out, Answers(digests(faces.images), mean.astype(np.float16), sum(counts)))
+    answers: npt.NDArray[np.floating] = np.average(said, axis=0, weights=counts)
+    if options.votes:
+        answers = told_of_votes(answers, faces, options)
+    write_answers(
+        options.out, Answers(digests(faces.images), answers.astype(np.float16), sum(counts))
+    )
     print(f"{options.out}: {len(faces)} faces, {sum(counts)} teachers", flush=True)
+
+
+def told_of_votes(
+    said: npt.NDArray[np.floating], faces: FaceSet, options: argparse.Namespace
+) -> npt.NDArray[np.float64]:
+    """Return the probabilities (n, 7) of the faces' labels, given teachers' answers (n, 7) and votes."""
+    meta = read_meta(options.models[0].parent)
+    held_back = held_back_part(options.data, as_metadata(meta))
+    here = Answers(digests(faces.images), said.astype(np.float16), 1)
+    posterior = fit_posterior(find_answers(held_back, here, options.data), held_back)
+    return posterior.probabilities(said, faces)
 
 
 def ask(teacher: keras.Model, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

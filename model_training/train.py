@@ -28,7 +28,14 @@ from model_training.commands import check_numbers, run_command
 from model_training.faces import FaceSet
 from model_training.heldback import read_parts
 from model_training.plots import plot_history
-from model_training.recipes import RECIPES, AnnealedRecipe, Recipe, Schedule, TransferRecipe
+from model_training.recipes import (
+    ANNEALED,
+    RECIPES,
+    AnnealedRecipe,
+    Recipe,
+    Schedule,
+    TransferRecipe,
+)
 from model_training.runs import (
     BEST_MODEL,
     CURVES,
@@ -78,7 +85,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         "--start-from",
         type=Path,
         metavar="MODEL.keras",
-        help="weights to begin with (compact, polish, flat)",
+        help=f"weights to begin with ({ANNEALED})",
     )
     annealed.add_argument(
         "--teacher", type=Path, metavar="FILE.npz", help="of model_training.teach"
@@ -176,7 +183,7 @@ def refuse_options(
         (
             ("start_from",),
             not transfer,
-            "compact, polish or flat (a transfer begins with --weights)",
+            f"one of {ANNEALED} (a transfer begins with --weights)",
         ),
     ):
         given = [name for name in names if getattr(options, name) not in (None, False)]

@@ -212,7 +212,11 @@ def test_the_table_has_a_line_for_what_was_given_and_for_each_share():
     [
         ("compact_run", "0", "--keep: expected more than 0 and at most 1, got 0.0"),
         ("compact_run", "1.5", "--keep: expected more than 0 and at most 1, got 1.5"),
-        ("run_folder", "0.5", "expected a run of compact, polish or flat, got one of 'seed'"),
+        (
+            "run_folder",
+            "0.5",
+            "expected a run of one of compact, polish, distil, flat, got one of 'seed'",
+        ),
     ],
 )
 def test_what_cannot_be_pruned_is_refused_in_one_line(

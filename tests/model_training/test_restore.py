@@ -154,7 +154,10 @@ def test_another_network_is_refused(
 
     assert _restore(seed, run_folder.parent / "faces.npz", tmp_path / "run") == 2
 
-    assert "expected a network of the recipes compact, polish or flat" in capsys.readouterr().err
+    assert (
+        "expected the network of compact, polish, distil, flat, got another"
+        in capsys.readouterr().err
+    )
     assert not (tmp_path / "run").exists()
 
 

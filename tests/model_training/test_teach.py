@@ -6,8 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from model_training import teach
+from model_training import teach, train
+from model_training.datasets import read_faces
 from model_training.faces import FaceSet
+from model_training.readers import VOTE_EMOTIONS
 from model_training.teach import Answers, ask, with_teacher
 from storage.errors import InputError
 from tests.model_training.fake_faces import KERAS_AND_NUMPY, draw_faces, write_npz
@@ -70,6 +72,49 @@ def test_teachers_of_an_earlier_file_count_as_much_as_new_ones(
     expected = (2 * said.astype(np.float32) + alone) / 3
     assert with_teacher(faces, tmp_path / "t.npz").taught == pytest.approx(expected, abs=5e-4)
     assert teach.read_answers(tmp_path / "t.npz").teachers == 3
+
+
+@pytest.fixture(scope="module")
+def voted_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run on faces with votes, which stand beside it; annotators name every label rightly."""
+    folder = tmp_path_factory.mktemp("voted")
+    faces = draw_faces([0, 1, 2, 3, 4, 5, 6] * 20)
+    votes = np.zeros((len(faces), 8), np.int8)
+    votes[np.arange(len(faces)), faces.labels] = 10
+    with np.load(write_npz(faces, folder / "silent")) as arrays:
+        np.savez(
+            folder / "faces.npz", ferplus_votes=votes, vote_names=np.array(VOTE_EMOTIONS), **arrays
+        )
+    options = ["--recipe", "compact", "--epochs", "1", "--batch-size", "32"]
+    data = str(folder / "faces.npz")
+    assert train.main(["--data", data, "--out", str(folder / "run"), *options]) == 0
+    return folder / "run"
+
+
+def test_a_teacher_that_is_told_the_votes_knows_more_of_the_labels(voted_run: Path, tmp_path: Path):
+    data, model = voted_run.parent / "faces.npz", voted_run / "best.keras"
+    arguments = ["--models", str(model), "--data", str(data), "--votes"]
+
+    assert teach.main([*arguments, "--out", str(tmp_path / "t.npz")]) == 0
+
+    faces = read_faces(data, split="training")
+    told = with_teacher(faces, tmp_path / "t.npz").taught
+    assert told is not None
+    assert (told.argmax(axis=1) == faces.labels).all()
+    untold = ask(keras.saving.load_model(model), faces.images)  # after a single epoch
+    assert (untold.argmax(axis=1) == faces.labels).mean() < 0.5
+
+
+def test_votes_are_asked_of_data_that_has_them(
+    compact_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    data, model = compact_run.parent / "faces.npz", compact_run / "best.keras"
+    arguments = ["--models", str(model), "--data", str(data), "--votes"]
+
+    assert teach.main([*arguments, "--out", str(tmp_path / "t.npz")]) == 2
+
+    assert "--votes: expected data with the votes of FER+" in capsys.readouterr().err
+    assert not (tmp_path / "t.npz").exists()
 
 
 def test_no_face_can_be_seen_in_the_file(taught: tuple[FaceSet, Path]):

@@ -66,7 +66,7 @@ def test_validation_may_be_the_other_split_of_the_same_folders(tmp_path: Path):
     [
         (
             ["--recipe", "deep"],
-            "--recipe: expected one of seed, compact, polish, flat, transfer, finetune, got 'deep'",
+            "--recipe: expected one of seed, compact, polish, distil, flat, transfer, finetune, got 'deep'",
         ),
         (["--seed", "-1"], "--seed: expected 0 to 4294967295, got -1"),
         (["--epochs", "0"], "--epochs: expected 1 or more, got 0"),

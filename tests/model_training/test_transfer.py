@@ -355,7 +355,10 @@ def test_weights_of_another_network_are_refused(tmp_path: Path):
         (["--backbone", "alexnet"], "--backbone: expected one of vgg16, resnet50, efficientnetb0"),
         (["--image-size", "31"], "--image-size: expected 32 or more for tiny, got 31"),
         (["--weights", "none.h5"], "--weights: expected imagenet, none or a file, found no file"),
-        (["--start-from", "a.keras"], "--start-from: expected compact, polish or flat (a transfer"),
+        (
+            ["--start-from", "a.keras"],
+            "--start-from: expected one of compact, polish, distil, flat (a",
+        ),
         (
             ["--recipe", "compact"],
             "--backbone: expected the recipe transfer or finetune, got 'compact'",
