@@ -203,7 +203,8 @@ RECIPES: dict[str, Recipe | AnnealedRecipe | TransferRecipe] = {
         augmentation=MILD,
         schedule=Annealing(learning_rate=0.03),
     ),
-    # Learning from a teacher that was told the votes (teach --votes) more than from the labels, which are noisier.
+    # Learning from a teacher that was told the votes (teach --votes) more than from the labels, which are noisier: 25 epochs
+    # left the accuracy held back as it was (0.711), and took the negative log-likelihood from 0.82 to 0.79.
     "distil": AnnealedRecipe(
         name="distil",
         build=lambda: build_compact_network(CompactNetwork()),
