@@ -35,7 +35,7 @@ from model_training.runs import LAST_MODEL, RunMeta, begin_run
 from storage.errors import InputError
 
 FACES = 2048
-"""Whose activations are measured: 1.3 GB while it lasts."""
+"""Whose activations are measured: 295 thousand numbers each, 2.4 GB while it lasts."""
 Array = npt.NDArray[np.float32]
 
 
@@ -134,8 +134,8 @@ def read_weights(model: onnx.ModelProto) -> Iterator[tuple[Array, Array]]:
 
 
 def _dequantized(node: onnx.NodeProto, numbers: Array, scale: Array, zero: Array) -> Array:
-    """Return what DequantizeLinear makes of numbers, whose scales lie along one axis."""
-    axis = next(each.i for each in node.attribute if each.name == "axis")
+    """Return what DequantizeLinear makes of numbers, whose scales lie along one axis, or of which there is one."""
+    axis = next((each.i for each in node.attribute if each.name == "axis"), 1)
     shape = [-1 if place == axis else 1 for place in range(numbers.ndim)]
     steps = numbers.astype(np.float32) - zero.astype(np.float32).reshape(shape)
     return steps * scale.reshape(shape)
