@@ -66,27 +66,32 @@ def train_annealed(
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     schedule, learner = recipe.schedule, Learner(recipe, start_from)
-    start = read_checkpoint(out, learner.variables()) if resume else Checkpoint.first()
-    _cut_history(out / HISTORY, epochs=start.epochs)
+    here = _begin(out, learner, resume=resume)
     steps = len(epoch_order(len(training), batch_size=schedule.batch_size, seed=0, epoch=0))
-    pace = Pace(schedule, steps_per_epoch=steps, clock=Clock(start.spent_s))
-    step, best_loss = start.step, start.best_loss
-    for epoch in _epochs(schedule, pace, start=start, stop_after=stop_after):
+    pace = Pace(schedule, steps_per_epoch=steps, clock=Clock(here.spent_s))
+    for epoch in _epochs(schedule, pace, start=here, stop_after=stop_after):
         batches = distorted_batches(
             training, recipe.augmentation, batch_size=schedule.batch_size, seed=seed, epoch=epoch
         )
-        scores = learner.learn(batches, pace, step=step, steps=steps)
+        scores = learner.learn(batches, pace, step=here.step, steps=steps)
         row = _history_row(
             epoch, scores, validation, learner.predict(validation), seconds=pace.clock.tick()
         )
         _append_history(out / HISTORY, row)
-        if row["val_loss"] < best_loss:
+        if row["val_loss"] < here.best_loss:
             learner.averaged.save(out / BEST_MODEL)
-        step, best_loss = scores.step, min(best_loss, row["val_loss"])
-        here = Checkpoint(epoch + 1, step, pace.clock.tick(), best_loss)
+        best_loss = min(here.best_loss, row["val_loss"])
+        here = Checkpoint(epoch + 1, scores.step, pace.clock.tick(), best_loss)
         write_checkpoint(out, here, learner.variables())
     learner.averaged.save(out / LAST_MODEL)
     return learner.averaged
+
+
+def _begin(out: Path, learner: "Learner", *, resume: bool) -> Checkpoint:
+    """Return where the run begins or goes on: then the learner is as it was there, and the history ends there."""
+    start = read_checkpoint(out, learner.variables()) if resume else Checkpoint.first()
+    _cut_history(out / HISTORY, epochs=start.epochs)
+    return start
 
 
 class Learner:
