@@ -87,13 +87,6 @@ def train_annealed(
     return learner.averaged
 
 
-def _begin(out: Path, learner: "Learner", *, resume: bool) -> Checkpoint:
-    """Return where the run begins or goes on: then the learner is as it was there, and the history ends there."""
-    start = read_checkpoint(out, learner.variables()) if resume else Checkpoint.first()
-    _cut_history(out / HISTORY, epochs=start.epochs)
-    return start
-
-
 class Learner:
     """A network that learns, and its averaged twin that is kept."""
 
@@ -235,6 +228,13 @@ def _dtype_policy(name: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def _begin(out: Path, learner: Learner, *, resume: bool) -> Checkpoint:
+    """Return where the run begins or goes on: then the learner is as it was there, and the history ends there."""
+    start = read_checkpoint(out, learner.variables()) if resume else Checkpoint.first()
+    _cut_history(out / HISTORY, epochs=start.epochs)
+    return start
 
 
 def _epochs(

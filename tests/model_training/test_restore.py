@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import onnx
 import pytest
+from onnx import helper, numpy_helper
 
 from model_training import export, quantize, restore, teach, train
 from model_training.contract import as_input, contract_metadata
@@ -130,6 +131,29 @@ def test_a_model_in_eight_bits_comes_back_as_it_was_rounded(
     )
     assert answers == pytest.approx(original, abs=0.05)
     assert np.abs(answers - original).max() > 1e-4
+
+
+def test_weights_with_one_scale_for_the_whole_kernel_are_read():
+    kernel = np.arange(-4, 5, dtype=np.int8).reshape(1, 1, 3, 3)
+    file = _convolution_of(kernel, scale=np.float32(0.5), zero=np.int8(1))
+
+    [(weights, bias)] = restore.read_weights(file)
+
+    assert weights.tolist() == ((kernel - 1) * 0.5).tolist()
+    assert bias.tolist() == [2.0]
+
+
+def _convolution_of(kernel: np.ndarray, *, scale: np.float32, zero: np.int8) -> onnx.ModelProto:
+    """A graph of one convolution with a bias of 2, whose kernel has one scale and one zero point."""
+    numbers = {"kernel": kernel, "scale": np.asarray(scale), "zero": np.asarray(zero)}
+    values = [numpy_helper.from_array(array, name) for name, array in numbers.items()]
+    values.append(numpy_helper.from_array(np.array([2], dtype=np.float32), "bias"))
+    nodes = [
+        helper.make_node("DequantizeLinear", ["kernel", "scale", "zero"], ["weights"]),
+        helper.make_node("Conv", ["faces", "weights", "bias"], ["out"]),
+    ]
+    ends = [helper.make_tensor_value_info(name, 1, [1, 1, 9, 9]) for name in ("faces", "out")]
+    return helper.make_model(helper.make_graph(nodes, "one", ends[:1], ends[1:], values))
 
 
 def test_a_model_that_tells_nothing_of_its_run_is_refused(
