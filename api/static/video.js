@@ -56,13 +56,13 @@ class VideoView {
     this.#stage.style.setProperty("--widest", `${Math.max(width, 960)}px`);
     this.#video.addEventListener("click", () => this.#player.toggle());
     this.#video.addEventListener("error", () => this.#fail(), { signal });
-    this.#video.addEventListener("loadedmetadata", () => this.#shape(), { signal });
+    this.#video.addEventListener("resize", () => this.#shape(), { signal });
     this.#player.addEventListener("time", () => this.#draw(), { signal });
     this.#timeline.node.addEventListener("trouble", (event) => say(this.#trouble, event.detail), { signal });
     this.node = this.#layout();
   }
 
-  /** Pixels need not be square: the browser knows how the picture is meant to be seen. */
+  /** Pixels need not be square: the browser knows how the picture is meant to be seen, at times not before its first picture. */
   #shape() {
     const { videoWidth, videoHeight } = this.#video;
     if (videoWidth > 0 && videoHeight > 0) this.#stage.style.setProperty("--ratio", `${videoWidth} / ${videoHeight}`);

@@ -24,6 +24,7 @@ def test_pixels_that_are_not_square_are_not_shown_as_squares(
     lay_beside(installation, job, "media", film.read_bytes())
     open_video(page, installation, job.id)
     face = first_face(installation, job)
+    expect(page.locator(".stage")).to_have_css("aspect-ratio", "480 / 240")  # maybe after metadata
 
     video, drawn = (page.locator(one).first.bounding_box() for one in ("video", ".stage rect"))
 
