@@ -22,6 +22,7 @@ from api.items import (
     provenance,
     refused_item,
     remove_if_untrue,
+    sha256_told,
     write_atomically,
 )
 from api.outputs import ITEMS_NAME, Input, find_inputs
@@ -102,10 +103,15 @@ def _blobs(state: Path) -> Blobs:
 
 def _pause_others(database: Database, inputs: list[Input], options: JobOptions) -> None:
     """Stop what an earlier call left behind and this one has no use for; a call that names it again goes on with it."""
-    asked = {file_location(given.path) for given in inputs if os.access(given.path, os.R_OK)}
+    asked = _locations(inputs)
     for left in jobs.live_jobs(database):
         if left.location not in asked or left.options != options:
             cancel_job(database, left.id)
+
+
+def _locations(inputs: list[Input]) -> set[str]:
+    """Where the inputs lie that can be read."""
+    return {file_location(given.path) for given in inputs if os.access(given.path, os.R_OK)}
 
 
 class _Session:
@@ -123,6 +129,7 @@ class _Session:
         settings: Settings,
     ) -> None:
         self._inputs = inputs
+        self._locations = _locations(inputs)
         self._folder = folder
         self._options = options
         self._scores = scores
@@ -182,6 +189,7 @@ class _Session:
         medium, state = read_medium(given.path)
         for suffix in (".csv", ".json"):
             check_place(given.file(self._folder, suffix))
+        self._check_own(given, medium)
         known = jobs.find_job(self._database, medium.location)
         if known is not None and known.id in self._open.values():
             return known.id  # the same file was given twice
@@ -191,6 +199,19 @@ class _Session:
             jobs.create_job(self._database, job_id, medium=medium, options=self._options)
         self._taken_in[job_id] = state
         return job_id
+
+    def _check_own(self, given: Input, medium: StoredMedium) -> None:
+        """Raise OutputFailed if an earlier call wrote there for a recording that this one does not name: it would be lost."""
+        told = sha256_told(given.file(self._folder, ".json"))
+        if told is None or told == medium.sha256:
+            return
+        written_for = jobs.locations_of(self._database, told)
+        if written_for and written_for.isdisjoint(self._locations):
+            other = min(written_for).removeprefix("file:")
+            raise OutputFailed(
+                f"{given.file(self._folder, '.csv')} is the timeline of {other}; name that one too, and each gets a "
+                "file of its own, or choose another -o"
+            )
 
     def _kept_job(self, known: JobView | None, medium: StoredMedium) -> str | None:
         """Go on with the job of an earlier call and return its id, or remove it."""

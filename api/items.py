@@ -129,7 +129,7 @@ def remove_if_untrue(given: Input, folder: Path, *, looked_at: Callable[[str], S
     while only, and where nothing says what they are of.
     """
     with contextlib.suppress(OSError):
-        told = _sha256_told(given.file(folder, ".json"))
+        told = sha256_told(given.file(folder, ".json"))
         if not told or not given.path.is_file() or told not in looked_at(file_location(given.path)):
             return
         if sha256_of(given.path) != told:
@@ -137,11 +137,11 @@ def remove_if_untrue(given: Input, folder: Path, *, looked_at: Callable[[str], S
                 _remove_if_ours(given.file(folder, suffix))
 
 
-def _sha256_told(file: Path) -> str | None:
-    """What a provenance says of its medium's bytes; None if annotate did not write it."""
+def sha256_told(file: Path) -> str | None:
+    """What a provenance says of its medium's bytes; None if there is none that annotate wrote."""
     try:
         facts = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:  # no JSON, or no text
+    except (OSError, ValueError):  # no file, no JSON, or no text
         return None
     return facts.get("sha256") if isinstance(facts, dict) and "model_sha256" in facts else None
 

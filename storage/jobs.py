@@ -126,6 +126,14 @@ def find_job(database: Database, location: str) -> JobView | None:
     return None if row is None else _view(row)
 
 
+def locations_of(database: Database, sha256: str) -> set[str]:
+    """Where the media of those bytes lie, or lay, that jobs were made for."""
+    with database.reading() as connection:
+        return set(
+            connection.execute(select(media.c.location).where(media.c.sha256 == sha256)).scalars()
+        )
+
+
 def _views() -> Select[Any]:
     progress = (
         select(func.coalesce(func.sum(segments.c.frames_done), 0))

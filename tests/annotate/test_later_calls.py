@@ -1,5 +1,6 @@
 """What a call of annotate makes of what earlier ones left in the state folder."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -10,6 +11,7 @@ from sqlalchemy import func, select, update
 
 from api.annotate import Progress, annotate
 from storage import jobs, tables
+from storage.blobs import sha256_of
 from storage.database import Database, sqlite_url
 from storage.records import JobOptions, JobState, SegmentKind, SegmentState
 from storage.tables import segments
@@ -126,20 +128,72 @@ def cut_off(video: Path) -> None:
     video.write_bytes(video.read_bytes()[:200])
 
 
+def two_of_one_name(folder: Path) -> tuple[Path, Path]:
+    """Two recordings, three and two frames long, of one name in two folders."""
+    monday, tuesday = (folder / day / "clip.mp4" for day in ("monday", "tuesday"))
+    for file, frames in ((monday, 3), (tuesday, 2)):
+        file.parent.mkdir()
+        write_video(file, moving_pictures(frames), Recipe())
+    return monday, tuesday
+
+
 def test_a_bad_file_costs_no_other_of_its_name_its_timeline(tmp_path: Path, out: Path) -> None:
     """Symptom: a damaged tuesday/clip.mp4 removed the good timeline of monday/clip.mp4."""
-    monday, tuesday = (tmp_path / day / "clip.mp4" for day in ("monday", "tuesday"))
-    for file in (monday, tuesday):
-        file.parent.mkdir()
-        write_video(file, moving_pictures(3), Recipe())
+    monday, tuesday = two_of_one_name(tmp_path)
     cut_off(tuesday)
     run(monday, out=out)
     finished = {name: text for name, text in all_files(out).items() if name != "items.csv"}
 
     (item,) = run(tuesday, out=out)
 
-    assert (item.state, item.code) == ("failed", "corrupt_media")
+    assert item.state == "failed"
     assert {name: text for name, text in all_files(out).items() if name != "items.csv"} == finished
+
+
+def is_of(out: Path, name: str, recording: Path) -> bool:
+    """Whether the timeline of that name is a recording's."""
+    told = json.loads((out / f"{name}.json").read_text())
+    return (out / f"{name}.csv").exists() and told["sha256"] == sha256_of(recording)
+
+
+def test_a_recording_costs_no_other_of_its_name_its_timeline(tmp_path: Path, out: Path) -> None:
+    """Symptom: annotated folder by folder into one -o, only the last clip.mp4 had a timeline, and nothing was said."""
+    monday, tuesday = two_of_one_name(tmp_path)
+    run(monday, out=out)
+
+    (item,) = run(tuesday, out=out)
+
+    assert (item.state, item.code) == ("failed", "output_failed")
+    assert str(monday) in item.message
+    assert is_of(out, "clip", monday)
+
+    both = run(monday, tuesday, out=out)
+
+    assert [item.state for item in both] == ["done", "done"]
+    assert is_of(out, "clip.mp4", monday)
+    assert is_of(out, "clip.mp4-2", tuesday)
+
+
+def test_recordings_of_one_name_may_be_given_in_another_order(tmp_path: Path, out: Path) -> None:
+    monday, tuesday = two_of_one_name(tmp_path)
+    run(monday, tuesday, out=out)
+
+    items = run(tuesday, monday, out=out)
+
+    assert [item.state for item in items] == ["done", "done"]
+    assert is_of(out, "clip.mp4", tuesday)
+    assert is_of(out, "clip.mp4-2", monday)
+
+
+def test_a_recording_that_was_moved_keeps_its_timeline(tmp_path: Path, out: Path) -> None:
+    monday, tuesday = two_of_one_name(tmp_path)
+    run(monday, out=out)
+    monday.replace(tuesday)
+
+    (item,) = run(tuesday, out=out)
+
+    assert item.state == "done"
+    assert is_of(out, "clip", tuesday)
 
 
 @pytest.mark.parametrize("again", [FEW, JobOptions()], ids=["same options", "other options"])

@@ -82,6 +82,15 @@ def test_the_newest_job_on_a_medium_is_found(database: Database) -> None:
     assert jobs.find_job(database, "file:/b.mp4") is None
 
 
+def test_all_places_of_the_same_bytes_are_found(database: Database) -> None:
+    for job_id, place, digest in (("one", "a", "0"), ("two", "b", "0"), ("three", "c", "1")):
+        medium = jobs.StoredMedium("clip.mp4", f"file:/{place}/clip.mp4", 1, digest * 64)
+        jobs.create_job(database, job_id, medium=medium, options=jobs.JobOptions())
+
+    assert jobs.locations_of(database, "0" * 64) == {"file:/a/clip.mp4", "file:/b/clip.mp4"}
+    assert jobs.locations_of(database, "2" * 64) == set()
+
+
 def test_a_job_is_deleted_in_chunks_to_the_last_row(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
