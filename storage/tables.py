@@ -54,7 +54,11 @@ jobs = Table(
     Column("model_hash", String(64)),  # fixed by the plan
     Column("engine_version", String(16)),  # fixed by the plan
     Column(  # in ten-thousandths, as the model's file says; fixed by the plan
-        "uncertain_below", SmallInteger, nullable=False, server_default=str(UNCERTAIN_BELOW)
+        "uncertain_below",
+        SmallInteger,
+        nullable=False,
+        default=UNCERTAIN_BELOW,
+        server_default="5500",  # of jobs older than the column
     ),
     Column("frames_total", BigInteger),  # looked-at frames; null before the plan
     Column("segments_total", Integer),

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 
 from storage import commits, jobs, timelines
 from storage.database import Database
+from storage.labels import UNCERTAIN_BELOW
 from storage.records import JobState
 from storage.tables import media
 from storage.tracks import TrackRow, insert_tracks, name_track
@@ -69,6 +70,11 @@ def test_jobs_are_listed_newest_first_page_by_page(database: Database) -> None:
         before = page[-1].job
 
     assert pages == [[made[4], made[3]], [made[2], made[1]], [made[0]]]
+
+
+def test_a_job_without_a_plan_is_uncertain_where_the_product_is(database: Database) -> None:
+    """Symptom: with a new model it told the former one's threshold until the plan was made."""
+    assert jobs.get_job(database, new_job(database)).uncertain_below == UNCERTAIN_BELOW
 
 
 def test_the_newest_job_on_a_medium_is_found(database: Database) -> None:
