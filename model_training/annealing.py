@@ -18,6 +18,7 @@ from model_training.contract import as_input
 from model_training.distortion import distorted_batches, epoch_order
 from model_training.faces import FaceSet
 from model_training.networks import add_vote_head
+from model_training.normalisation import with_fused_normalisation
 from model_training.pace import Clock, Pace, learning_rate
 from model_training.readers import VOTE_EMOTIONS
 from model_training.recipes import AnnealedRecipe, Annealing
@@ -95,7 +96,7 @@ class Learner:
         self._schedule = recipe.schedule
         policy = "mixed_bfloat16" if recipe.schedule.mixed_precision else "float32"
         with _dtype_policy(policy):
-            self._network = recipe.build()
+            self._network = with_fused_normalisation(recipe.build())
             self._with_votes = add_vote_head(self._network, emotions=len(VOTE_EMOTIONS))
         with _dtype_policy("float32"):
             self.averaged = recipe.build()

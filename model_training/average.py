@@ -19,7 +19,7 @@ from model_training import metrics
 from model_training.commands import run_command
 from model_training.contract import as_input
 from model_training.faces import FaceSet
-from model_training.heldback import held_back_part, was_cut
+from model_training.heldback import held_back_part
 from model_training.report import confusion_of
 from model_training.runs import (
     BEST_MODEL,
@@ -28,6 +28,7 @@ from model_training.runs import (
     RunMeta,
     as_metadata,
     begin_run,
+    held_back_by,
     load_network,
     read_meta,
 )
@@ -76,10 +77,9 @@ def check_same_parts(folders: list[Path], metas: list[RunMeta]) -> None:
     for folder, meta in zip(folders, metas, strict=True):
         compared: dict[str, tuple[object, object]] = {
             "training": (first["training"], meta["training"]),
-            "validation": (first["validation"], meta["validation"]),
+            "validation": (held_back_by(first)[0], held_back_by(meta)[0]),
+            "seed of the cut": (held_back_by(first)[1], held_back_by(meta)[1]),
         }
-        if was_cut(first["validation"]):
-            compared["seed"] = (first["seed"], meta["seed"])
         for name, (wanted, found) in compared.items():
             if found != wanted:
                 raise InputError(

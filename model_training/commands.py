@@ -29,21 +29,21 @@ def check_numbers(
     *,
     whole: Sequence[str] = (),
     positive: Sequence[str] = (),
-    seed: bool = False,
+    seeds: Sequence[str] = (),
 ) -> None:
     """Raise InputError for a number that an option can't have; options that were not given are passed over.
 
-    whole: names of those that must be 1 or more.  positive: more than 0.  seed: --seed is checked too.
+    whole: names of those that must be 1 or more.  positive: more than 0.  seeds: of those that start random numbers.
     """
     given = {name: value for name, value in vars(options).items() if value is not None}
-    for name in given.keys() & {*whole, *positive}:
+    for name in given.keys() & {*whole, *positive, *seeds}:
         option = name.replace("_", "-")
         if name in whole and given[name] < 1:
             raise InputError(f"--{option}: expected 1 or more, got {given[name]}")
         if name in positive and not given[name] > 0:
             raise InputError(f"--{option}: expected more than 0, got {given[name]}")
-    if seed and not 0 <= options.seed <= LARGEST_SEED:
-        raise InputError(f"--seed: expected 0 to {LARGEST_SEED}, got {options.seed}")
+        if name in seeds and not 0 <= given[name] <= LARGEST_SEED:
+            raise InputError(f"--{option}: expected 0 to {LARGEST_SEED}, got {given[name]}")
 
 
 def check_output(path: Path, *, suffix: str) -> None:

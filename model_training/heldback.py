@@ -22,6 +22,11 @@ def was_cut(part: Mapping[str, Any]) -> bool:
     return str(part["source"]).endswith(CUT_OFF)
 
 
+def cut_seed(part: Mapping[str, Any], run_seed: int) -> int:
+    """Return the seed that a part was cut off with, as meta.json describes it: mostly that of its run."""
+    return int(part.get("cut_seed", run_seed))
+
+
 def read_parts(
     data: Path, validation: Path | None, *, fraction: float, seed: int
 ) -> tuple[FaceSet, FaceSet]:
@@ -65,7 +70,7 @@ def held_back_part(data: Path, metadata: Mapping[str, str]) -> FaceSet:
         part = json.loads(metadata["data"])["validation"]
         wanted, cut = part["classes"], was_cut(part)
         schedule = json.loads(metadata["settings"])["schedule"]
-        seed = int(metadata["seed"])
+        seed = cut_seed(part, int(metadata["seed"]))
     except (KeyError, ValueError, TypeError) as error:
         raise InputError(
             "expected a model of model_training.export, whose metadata says which faces its run "

@@ -1,8 +1,45 @@
-"""Give normalisation the statistics of real faces where a network came without: folded ones, as for serving."""
+"""Normalisation while a network learns: computed in one pass, and with the statistics of real faces where it has none."""
 
 import keras
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
+
+
+class FusedNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]  # Keras has no types
+    """BatchNormalization over a batch's own statistics by TensorFlow's one operation for it.
+
+    Keras computes the same in a dozen operations, each of which reads all activations: with one a step of the compact network
+    (128 faces, bfloat16, two cores) takes 0.16 s instead of 0.27. Kept variances are those of a sample, divided by n - 1.
+    """
+
+    def call(
+        self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Normalise with the statistics of the batch where they are learned, else with the kept ones, as Keras does."""
+        if not training or not self.trainable:
+            return super().call(inputs, training=training, mask=mask)
+        outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+            inputs, self.gamma.value, self.beta.value, epsilon=self.epsilon, is_training=True
+        )
+        for kept, here in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            kept.assign(kept * self.momentum + here * (1 - self.momentum))
+        return outputs
+
+
+def with_fused_normalisation(network: keras.Model) -> keras.Model:
+    """Return a copy of a network of convolutions, weights included, that learns the same in less time.
+
+    It is not for saving: loading it would need this class. A model that is a layer of the network stays as it is.
+    """
+
+    def copied(layer: keras.Layer) -> keras.Layer:
+        fused = type(layer) is keras.layers.BatchNormalization
+        return (FusedNormalization if fused else type(layer)).from_config(layer.get_config())
+
+    copy = keras.models.clone_model(network, clone_function=copied)
+    copy.set_weights(network.get_weights())
+    return copy
 
 
 def measure_statistics(network: keras.Model, pictures: npt.NDArray[np.float32]) -> None:

@@ -25,7 +25,7 @@ from model_training.datasets import read_faces
 from model_training.evaluate import measure_speed
 from model_training.export import convert
 from model_training.faces import FaceSet
-from model_training.heldback import read_parts
+from model_training.heldback import cut_seed, read_parts
 from model_training.plots import plot_history
 from model_training.properties import set_metadata
 from model_training.prune_channels import CRITERIA, prune_network
@@ -112,7 +112,8 @@ def find_parts(
     options: argparse.Namespace, meta: RunMeta, *, fraction: float
 ) -> tuple[FaceSet, FaceSet]:
     """Return what the given run learned from and what it held back. Raises InputError for other data."""
-    parts = read_parts(options.data, options.validation, fraction=fraction, seed=meta["seed"])
+    seed = cut_seed(meta["validation"], meta["seed"])
+    parts = read_parts(options.data, options.validation, fraction=fraction, seed=seed)
     for had, part in zip((meta["training"], meta["validation"]), parts, strict=True):
         if part.class_counts() != had["classes"]:
             raise InputError(
@@ -154,11 +155,13 @@ def train_pruned(
             load_network(options.model), keep=share, criterion=options.criterion
         ),
     )
-    seed = read_meta(options.model.parent)["seed"]
+    given = read_meta(options.model.parent)
+    seed = given["seed"]
     described = argparse.Namespace(
         data=options.data,
         validation=options.validation,
         seed=seed,
+        cut_seed=cut_seed(given["validation"], seed),
         start_from=options.model,
         teacher=None,
     )

@@ -26,7 +26,7 @@ from model_training.commands import run_command
 from model_training.contract import as_input
 from model_training.datasets import read_faces
 from model_training.faces import FaceSet
-from model_training.heldback import read_parts, was_cut
+from model_training.heldback import cut_seed, read_parts, was_cut
 from model_training.metadata import read_metadata
 from model_training.networks import CompactNetwork, build_compact_network
 from model_training.normalisation import measure_statistics
@@ -90,7 +90,9 @@ def training_part(data: Path, meta: RunMeta) -> FaceSet:
     if not was_cut(meta["validation"]):
         return read_faces(data, split="training")
     fraction = float(meta["settings"]["schedule"]["validation_fraction"] or 0.0)
-    return read_parts(data, None, fraction=fraction, seed=meta["seed"])[0]
+    return read_parts(
+        data, None, fraction=fraction, seed=cut_seed(meta["validation"], meta["seed"])
+    )[0]
 
 
 def restore_network(model: Path, metadata: Mapping[str, str]) -> keras.Model:

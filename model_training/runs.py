@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from model_training.checkpoints import CHECKPOINT
 from model_training.faces import FaceSet
-from model_training.heldback import CUT_OFF
+from model_training.heldback import CUT_OFF, cut_seed, was_cut
 from model_training.recipes import AnnealedRecipe, Recipe, TransferRecipe
 from storage.errors import InputError
 
@@ -36,6 +36,8 @@ class PartMeta(TypedDict):
     """Images used."""
     classes: dict[str, int]
     """Images per expression."""
+    cut_seed: NotRequired[int]
+    """Seed of the cut, where it is not that of the run."""
 
 
 class RunMeta(TypedDict):
@@ -79,7 +81,7 @@ def describe_run(
         "fingerprints": _fingerprints(options),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "training": _describe_part(options.data.name, training),
-        "validation": _describe_part(source, validation),
+        "validation": _describe_held_back(source, validation, options),
         "libraries": {
             "python": platform.python_version(),
             "keras": keras.__version__,
@@ -118,6 +120,13 @@ def _fingerprints(options: argparse.Namespace) -> dict[str, str]:
 
 def _describe_part(source: str, faces: FaceSet) -> PartMeta:
     return {"source": source, "n": len(faces), "classes": faces.class_counts()}
+
+
+def _describe_held_back(source: str, faces: FaceSet, options: argparse.Namespace) -> PartMeta:
+    part = _describe_part(source, faces)
+    if options.validation is None and options.cut_seed not in (None, options.seed):
+        part["cut_seed"] = options.cut_seed
+    return part
 
 
 def begin_run(folder: Path, meta: RunMeta) -> None:
@@ -184,24 +193,33 @@ def check_same_run(folder: Path, meta: RunMeta) -> None:
             )
 
 
-def check_same_held_back(start_from: Path, meta: RunMeta, *, cut: bool) -> None:
+def held_back_by(meta: RunMeta) -> tuple[PartMeta, int | None]:
+    """Return what a run held back, and the seed that cut it off; None where it was a file of its own."""
+    part = meta["validation"].copy()
+    seed = cut_seed(part, meta["seed"]) if was_cut(part) else None
+    part.pop("cut_seed", None)
+    return part, seed
+
+
+def check_same_held_back(start_from: Path, meta: RunMeta) -> None:
     """Raise InputError if weights have been trained on faces that the run of meta holds back: it would measure too much.
 
     start_from: the weights, in the folder of their run; without its meta.json nothing can be told.
-    cut: the faces are cut off the training data, which ones the seed decides.
     """
     if not (start_from.parent / META).is_file():
         return
     begun = read_meta(start_from.parent)
-    if begun.get("validation") != meta["validation"]:
+    (had, had_seed), (part, seed) = held_back_by(begun), held_back_by(meta)
+    if had != part:
         raise InputError(
             f"--start-from {start_from}: expected weights of a run that held the same faces back; "
-            f"it held back {begun.get('validation')}, this one {meta['validation']}"
+            f"it held back {had}, this one {part}"
         )
-    if cut and begun.get("seed") != meta["seed"]:
+    if had_seed != seed:
         raise InputError(
-            f"--seed: expected {begun.get('seed')}, as in the run that --start-from {start_from} comes from, got "
-            f"{meta['seed']}, which holds other faces back; these weights have been trained on most of them"
+            f"--seed: expected {had_seed}, as in the run that --start-from {start_from} comes from, got "
+            f"{seed}, which holds other faces back; these weights have been trained on most of them. "
+            f"For another seed with the same faces held back add --cut-seed {had_seed}"
         )
 
 

@@ -8,7 +8,8 @@ The same seed on the same machine gives the same model.
 All recipes but seed also leave checkpoint.npz after every epoch: the same command with --resume goes
 on from there, exactly. --time-budget MINUTES ends its schedule by the clock; --stop-after leaves
 early, to be resumed. --start-from begins a new schedule with the weights of an earlier run (a warm
-restart); --teacher adds what other networks say of the faces.
+restart); --teacher adds what other networks say of the faces. --seed 2 --cut-seed 1 begins with other random weights, and
+holds the faces back that a run of --seed 1 does: so several seeds can be compared, and teach one network.
 
 The recipes transfer and finetune begin with a network trained on something else (--backbone, --weights): a head first, in
 the folder head, then the last blocks, or everything.
@@ -76,6 +77,12 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, help="at most so many (default: the recipe's)")
     parser.add_argument("--batch-size", type=int, help="faces per step (default: the recipe's)")
     parser.add_argument("--seed", type=int, default=1, help="of all that is random (default: 1)")
+    parser.add_argument(
+        "--cut-seed",
+        type=int,
+        metavar="SEED",
+        help="of what is held back: runs of several seeds can hold the same faces back (default: --seed)",
+    )
     annealed = parser.add_argument_group("all recipes but seed")
     annealed.add_argument("--time-budget", type=float, metavar="MINUTES", help="of all its parts")
     annealed.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
@@ -101,13 +108,13 @@ def train_command(options: argparse.Namespace) -> None:
         options.data,
         options.validation,
         fraction=recipe.schedule.validation_fraction,
-        seed=options.seed,
+        seed=options.seed if options.cut_seed is None else options.cut_seed,
     )
     if options.teacher is not None:
         training = with_teacher(training, options.teacher)
     meta = describe_run(recipe, training, validation, options=options)
     if options.start_from is not None:
-        check_same_held_back(options.start_from, meta, cut=options.validation is None)
+        check_same_held_back(options.start_from, meta)
     if options.resume:
         check_same_run(options.out, meta)
     else:
@@ -157,7 +164,9 @@ def choose_recipe(options: argparse.Namespace) -> Recipe | AnnealedRecipe | Tran
         raise InputError(f"--recipe: expected one of {', '.join(RECIPES)}, got '{options.recipe}'")
     recipe = RECIPES[options.recipe]
     refuse_options(recipe, options)
-    check_numbers(options, whole=("epochs", "batch_size", "stop_after"), seed=True)
+    if options.cut_seed is not None and options.validation is not None:
+        raise InputError("--cut-seed: expected no --validation, all of whose faces are held back")
+    check_numbers(options, whole=("epochs", "batch_size", "stop_after"), seeds=("seed", "cut_seed"))
     changes = {name: getattr(options, name) for name in ("epochs", "batch_size")}
     changes = {name: value for name, value in changes.items() if value is not None}
     if isinstance(recipe, Recipe):

@@ -17,10 +17,11 @@ from model_training.annealing import Learner, label_loss, train_annealed, vote_l
 from model_training.checkpoints import CHECKPOINT, POSITION
 from model_training.distortion import distorted_batches
 from model_training.faces import FaceSet
+from model_training.heldback import held_back_part
 from model_training.networks import CompactNetwork, build_compact_network
 from model_training.pace import Clock, Pace
 from model_training.recipes import RECIPES, AnnealedRecipe, Annealing
-from model_training.runs import epoch_of, read_history
+from model_training.runs import LAST_MODEL, as_metadata, epoch_of, read_history, read_meta
 from storage.errors import InputError
 from tests.model_training.fake_faces import KERAS_AND_NUMPY, draw_faces, write_npz
 
@@ -113,6 +114,12 @@ def test_an_epoch_that_was_cut_short_leaves_no_line_behind(whole: Path, tmp_path
     _train(tmp_path / "run", resume=True)
 
     assert _scores(tmp_path / "run") == _scores(whole)
+
+
+def test_a_trained_network_is_saved_in_layers_of_keras_alone(whole: Path):
+    saved = keras.saving.load_model(whole / LAST_MODEL)
+
+    assert {type(layer).__module__.split(".")[0] for layer in saved.layers} == {"keras"}
 
 
 def test_another_seed_gives_another_training(whole: Path, tmp_path: Path):
@@ -209,6 +216,23 @@ def test_with_faces_of_their_own_to_validate_on_the_seed_may_be_another(tmp_path
 
     start = ["--start-from", str(first / "best.keras"), "--seed", "2"]
     assert train.main([*options, "--out", str(second), *start]) == 0
+
+
+def test_another_seed_may_hold_the_same_faces_back(compact_run: Path, tmp_path: Path):
+    data = str(compact_run.parent / "faces.npz")
+    options = ["--recipe", "compact", "--epochs", "1", "--batch-size", "32", "--data", data]
+    start = ["--start-from", str(compact_run / "best.keras")]
+
+    code = train.main(
+        [*options, "--out", str(tmp_path / "other"), *start, "--seed", "2", "--cut-seed", "1"]
+    )
+
+    assert code == 0
+    meta = read_meta(tmp_path / "other")
+    assert (meta["seed"], meta["validation"]["cut_seed"]) == (2, 1)
+    again = held_back_part(Path(data), as_metadata(meta))
+    first = held_back_part(Path(data), as_metadata(read_meta(compact_run)))
+    assert np.array_equal(again.images, first.images)
 
 
 def test_a_time_budget_replaces_the_number_of_epochs(tmp_path: Path):

@@ -92,6 +92,16 @@ def test_runs_that_held_back_other_faces_are_refused(
     assert "other: expected a run with the seed of" in capsys.readouterr().err
 
 
+def test_runs_of_other_seeds_that_held_the_same_faces_back_are_averaged(
+    compact_run: Path, other_run: Path, tmp_path: Path
+):
+    meta = read_meta(other_run)
+    meta["validation"]["cut_seed"] = meta["seed"]
+    (other_run / "meta.json").write_text(json.dumps({**meta, "seed": 2}))
+
+    assert _average([compact_run, other_run], tmp_path / "mean") == 0
+
+
 def test_runs_with_faces_of_their_own_to_validate_on_may_have_other_seeds(
     compact_run: Path, other_run: Path, tmp_path: Path
 ):

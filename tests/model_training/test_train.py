@@ -69,6 +69,8 @@ def test_validation_may_be_the_other_split_of_the_same_folders(tmp_path: Path):
             "--recipe: expected one of seed, compact, polish, distil, flat, transfer, finetune, got 'deep'",
         ),
         (["--seed", "-1"], "--seed: expected 0 to 4294967295, got -1"),
+        (["--cut-seed", "-1"], "--cut-seed: expected 0 to 4294967295, got -1"),
+        (["--cut-seed", "1", "--validation", "x.npz"], "--cut-seed: expected no --validation"),
         (["--epochs", "0"], "--epochs: expected 1 or more, got 0"),
         (["--batch-size", "-3"], "--batch-size: expected 1 or more, got -3"),
         ([], "expected enough images to hold a tenth back for validation, got 2"),
