@@ -1,5 +1,6 @@
 """Pruning takes whole channels out and changes nothing else; the smaller network is a run like others."""
 
+import argparse
 from pathlib import Path
 
 import keras
@@ -253,6 +254,19 @@ def test_numbers_that_cannot_be_are_refused(
     assert prune.main([*options, "--data", str(compact_run.parent / "faces.npz"), *more]) == 2
 
     assert message in capsys.readouterr().err
+
+
+def test_a_run_of_another_seed_is_pruned_on_the_faces_it_held_back(compact_run: Path):
+    meta, fraction = read_meta(compact_run), 0.1
+    other_seed = {**meta, "seed": 2, "validation": {**meta["validation"], "cut_seed": 1}}
+    options = argparse.Namespace(
+        data=compact_run.parent / "faces.npz", validation=None, model=compact_run / "best.keras"
+    )
+
+    _, held_back = prune.find_parts(options, other_seed, fraction=fraction)
+
+    _, first = prune.find_parts(options, meta, fraction=fraction)
+    assert np.array_equal(held_back.images, first.images)
 
 
 def test_other_faces_than_the_run_had_are_refused(

@@ -110,6 +110,17 @@ def test_faces_it_was_measured_on_are_held_back_again(
     assert "--seed: expected 1, as in the run that --start-from" in capsys.readouterr().err
 
 
+def test_it_learned_from_what_the_seed_of_the_cut_left(compact_run: Path):
+    """Another seed leaves as many faces of each expression, so counting them would not tell."""
+    meta, data = read_meta(compact_run), compact_run.parent / "faces.npz"
+    other_seed = {**meta, "seed": 2, "validation": {**meta["validation"], "cut_seed": 1}}
+
+    left = restore.training_part(data, other_seed)
+
+    assert np.array_equal(left.images, restore.training_part(data, meta).images)
+    assert not np.array_equal(left.images, restore.training_part(data, {**meta, "seed": 2}).images)
+
+
 def test_it_can_teach(restored: Path, compact_run: Path, tmp_path: Path):
     options = ["--models", str(restored / "last.keras"), "--data", str(_data(compact_run))]
 
