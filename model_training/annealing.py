@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -17,6 +18,8 @@ from model_training.checkpoints import Checkpoint, read_checkpoint, write_checkp
 from model_training.contract import as_input
 from model_training.distortion import distorted_batches, epoch_order
 from model_training.faces import FaceSet
+from model_training.losses import label_loss, vote_loss
+from model_training.matching import Teachers
 from model_training.networks import add_vote_head
 from model_training.normalisation import with_fused_normalisation
 from model_training.pace import Clock, Pace, learning_rate
@@ -26,7 +29,6 @@ from model_training.report import confusion_of
 from model_training.runs import BEST_MODEL, HISTORY, LAST_MODEL, load_network
 from model_training.sharpness import kept, worst_nearby
 from storage.errors import InputError
-from storage.labels import EXPRESSIONS
 
 VALIDATION_BATCH = 256
 COLUMNS = (
@@ -55,12 +57,14 @@ def train_annealed(
     out: Path,
     seed: int,
     start_from: Path | None = None,
+    teachers: Teachers | None = None,
     resume: bool = False,
     stop_after: int | None = None,
 ) -> keras.Model:
     """Train to the end of the schedule and return the network with its averaged weights.
 
     start_from: a .keras file with the weights to begin with, of the same network.
+    teachers: asked about each picture as it is shown.
     resume: go on from the checkpoint in `out`, exactly as if the run had never ended.
     stop_after: leave after so many epochs in all, to be resumed; the schedule is not changed by it.
     """
@@ -70,20 +74,17 @@ def train_annealed(
     here = _begin(out, learner, resume=resume)
     steps = len(epoch_order(len(training), batch_size=schedule.batch_size, seed=0, epoch=0))
     pace = Pace(schedule, steps_per_epoch=steps, clock=Clock(here.spent_s))
+    batches = partial(
+        distorted_batches,
+        training,
+        recipe.augmentation,
+        batch_size=schedule.batch_size,
+        seed=seed,
+        teachers=teachers,
+    )
     for epoch in _epochs(schedule, pace, start=here, stop_after=stop_after):
-        batches = distorted_batches(
-            training, recipe.augmentation, batch_size=schedule.batch_size, seed=seed, epoch=epoch
-        )
-        scores = learner.learn(batches, pace, step=here.step, steps=steps)
-        row = _history_row(
-            epoch, scores, validation, learner.predict(validation), seconds=pace.clock.tick()
-        )
-        _append_history(out / HISTORY, row)
-        if row["val_loss"] < here.best_loss:
-            learner.averaged.save(out / BEST_MODEL)
-        best_loss = min(here.best_loss, row["val_loss"])
-        here = Checkpoint(epoch + 1, scores.step, pace.clock.tick(), best_loss)
-        write_checkpoint(out, here, learner.variables())
+        scores = learner.learn(batches(epoch=epoch), pace, step=here.step, steps=steps)
+        here = _end_epoch(out, learner, validation, here, scores, pace.clock)
     learner.averaged.save(out / LAST_MODEL)
     return learner.averaged
 
@@ -207,19 +208,6 @@ class Learner:
         return np.concatenate(parts)
 
 
-def label_loss(logits: tf.Tensor, truth: tf.Tensor, *, smoothing: float) -> tf.Tensor:
-    """Return the mean cross-entropy against a truth (n, 7) of which a share is spread over all classes."""
-    smoothed = truth * (1 - smoothing) + smoothing / len(EXPRESSIONS)
-    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(smoothed, logits))
-
-
-def vote_loss(logits: tf.Tensor, votes: tf.Tensor) -> tf.Tensor:
-    """Return the mean cross-entropy against the crowd's distribution, over faces that have votes."""
-    losses = tf.nn.softmax_cross_entropy_with_logits(votes, logits)  # 0 for a row of zeros
-    voted = tf.reduce_sum(tf.cast(tf.reduce_sum(votes, axis=1) > 0, tf.float32))
-    return tf.math.divide_no_nan(tf.reduce_sum(losses), voted)
-
-
 @contextmanager
 def _dtype_policy(name: str) -> Iterator[None]:
     """Build layers under a dtype policy, and restore the one before."""
@@ -249,6 +237,26 @@ def _epochs(
             return
         yield epoch
         epoch += 1
+
+
+def _end_epoch(
+    out: Path,
+    learner: Learner,
+    validation: FaceSet,
+    before: Checkpoint,
+    scores: EpochScores,
+    clock: Clock,
+) -> Checkpoint:
+    """Validate, and leave a line of history, the model if it is the best, and a checkpoint; return where the run is."""
+    answers = learner.predict(validation)
+    row = _history_row(before.epochs, scores, validation, answers, seconds=clock.tick())
+    _append_history(out / HISTORY, row)
+    if row["val_loss"] < before.best_loss:
+        learner.averaged.save(out / BEST_MODEL)
+    best_loss = min(before.best_loss, row["val_loss"])
+    here = Checkpoint(before.epochs + 1, scores.step, clock.tick(), best_loss)
+    write_checkpoint(out, here, learner.variables())
+    return here
 
 
 def _history_row(

@@ -10,7 +10,8 @@ class FusedNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
     """BatchNormalization over a batch's own statistics by TensorFlow's one operation for it.
 
     Keras computes the same in a dozen operations, each of which reads all activations: with one a step of the compact network
-    (128 faces, bfloat16, two cores) takes 0.16 s instead of 0.27. Kept variances are those of a sample, divided by n - 1.
+    (128 faces, bfloat16, two cores) takes 0.16 s instead of 0.27, one of EfficientNet-Lite0 (96 pixels, float32) 0.46 instead
+    of 0.69. Kept variances are those of a sample, divided by n - 1.
     """
 
     def call(
@@ -30,10 +31,12 @@ class FusedNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
 def with_fused_normalisation(network: keras.Model) -> keras.Model:
     """Return a copy of a network of convolutions, weights included, that learns the same in less time.
 
-    It is not for saving: loading it would need this class. A model that is a layer of the network stays as it is.
+    It is not for saving: loading it would need this class. A model that is a layer of the network is copied likewise.
     """
 
     def copied(layer: keras.Layer) -> keras.Layer:
+        if isinstance(layer, keras.Model):
+            return keras.models.clone_model(layer, clone_function=copied)
         fused = type(layer) is keras.layers.BatchNormalization
         return (FusedNormalization if fused else type(layer)).from_config(layer.get_config())
 

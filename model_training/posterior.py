@@ -35,12 +35,9 @@ class Posterior:
     weights: Array
     """(features + 1, 7); the last row is the bias."""
 
-    def probabilities(self, answers: npt.ArrayLike, faces: FaceSet) -> Array:
-        """Return the probabilities (n, 7) of faces' labels, given their votes and a network's answers (n, 7).
-
-        Raises InputError if the faces have no votes.
-        """
-        return _softmax(_features(answers, faces) @ self.weights)
+    def probabilities(self, answers: npt.ArrayLike, votes: npt.ArrayLike) -> Array:
+        """Return the probabilities (n, 7) of faces' labels, given a network's answers (n, 7) and shares of votes (n, 8)."""
+        return _softmax(_features(answers, votes) @ self.weights)
 
 
 def fit_posterior(answers: npt.ArrayLike, faces: FaceSet) -> Posterior:
@@ -48,7 +45,7 @@ def fit_posterior(answers: npt.ArrayLike, faces: FaceSet) -> Posterior:
 
     Raises InputError if the faces have no votes.
     """
-    features = _features(answers, faces)
+    features = _features(answers, votes_of(faces))
     truth = np.eye(len(EXPRESSIONS))[faces.labels]
     n, width = features.shape
     weights = np.zeros((width, len(EXPRESSIONS)))
@@ -74,11 +71,16 @@ def _curvature(features: Array, p: Array) -> Array:
     return blocks.reshape(width * len(EXPRESSIONS), -1)
 
 
-def _features(answers: npt.ArrayLike, faces: FaceSet) -> Array:
+def votes_of(faces: FaceSet) -> npt.NDArray[np.float32]:
+    """Return the shares (n, 8) of the votes for faces. Raises InputError if they have none."""
     if faces.votes is None:
         raise InputError("--votes: expected data with the votes of FER+, got data without")
+    return faces.votes
+
+
+def _features(answers: npt.ArrayLike, votes: npt.ArrayLike) -> Array:
     logits = np.log(np.maximum(np.asarray(answers, dtype=np.float64), SMALLEST_PROBABILITY))
-    seen = np.log(faces.votes.astype(np.float64) + VOTE_OFFSET)
+    seen = np.log(np.asarray(votes, dtype=np.float64) + VOTE_OFFSET)
     return np.concatenate([logits, seen, np.ones((len(logits), 1))], axis=1)
 
 

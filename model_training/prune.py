@@ -164,6 +164,7 @@ def train_pruned(
         cut_seed=cut_seed(given["validation"], seed),
         start_from=options.model,
         teacher=None,
+        match=None,
     )
     meta = describe_run(pruned, *parts, options=described)
     meta["settings"]["pruning"] = {"keep": share, "criterion": options.criterion}

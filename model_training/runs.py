@@ -51,6 +51,10 @@ class RunMeta(TypedDict):
     """File name of the weights it began with, or None for new ones."""
     teacher: str | None
     """File name of the teachers' answers, or None."""
+    match: NotRequired[list[str]]
+    """File names of the models that were asked about each picture as it was shown."""
+    votes: NotRequired[bool]
+    """Whether these were told the votes."""
     fingerprints: dict[str, str]
     """SHA-256 of the files it began with, by option: their names alone may come to mean others."""
     averaged: NotRequired[list[str]]
@@ -72,7 +76,7 @@ def describe_run(
 ) -> RunMeta:
     """Return what is known of a run before its first epoch."""
     source = options.validation.name if options.validation else options.data.name + CUT_OFF
-    return {
+    meta: RunMeta = {
         "recipe": recipe.name,
         "settings": _settings(recipe),
         "seed": options.seed,
@@ -89,6 +93,9 @@ def describe_run(
             "numpy": np.__version__,
         },
     }
+    if options.match is not None:
+        meta |= {"match": [path.name for path in options.match], "votes": options.votes}
+    return meta
 
 
 def _settings(
@@ -111,6 +118,7 @@ def _file_name(path: Path | None) -> str | None:
 def _fingerprints(options: argparse.Namespace) -> dict[str, str]:
     given = {name: getattr(options, name, None) for name in ("start_from", "teacher", "weights")}
     files = {name: Path(path) for name, path in given.items() if path is not None}
+    files |= {f"match {number}": path for number, path in enumerate(options.match or (), start=1)}
     return {
         name: hashlib.sha256(path.read_bytes()).hexdigest()
         for name, path in files.items()
@@ -181,14 +189,16 @@ def check_same_run(folder: Path, meta: RunMeta) -> None:
         "seed",
         "start_from",
         "teacher",
+        "match",
+        "votes",
         "fingerprints",
         "training",
         "validation",
     )
     for name in same:
-        if begun.get(name) != asked[name]:
+        if begun.get(name) != asked.get(name):
             raise InputError(
-                f"{folder / META}: expected the run to --resume to have the {name} {asked[name]}, "
+                f"{folder / META}: expected the run to --resume to have the {name} {asked.get(name)}, "
                 f"it has {begun.get(name)}; give the options it began with"
             )
 

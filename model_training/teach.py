@@ -24,7 +24,7 @@ from model_training.contract import as_input
 from model_training.datasets import read_faces
 from model_training.faces import FaceSet
 from model_training.heldback import held_back_part
-from model_training.posterior import fit_posterior
+from model_training.posterior import fit_posterior, votes_of
 from model_training.runs import as_metadata, load_network, read_meta
 from storage.errors import InputError
 from storage.labels import EXPRESSIONS
@@ -88,7 +88,7 @@ def told_of_votes(
     held_back = held_back_part(options.data, as_metadata(meta))
     here = Answers(digests(faces.images), said.astype(np.float16), 1)
     posterior = fit_posterior(find_answers(held_back, here, options.data), held_back)
-    return posterior.probabilities(said, faces)
+    return posterior.probabilities(said, votes_of(faces))
 
 
 def ask(teacher: keras.Model, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

@@ -8,7 +8,8 @@ The same seed on the same machine gives the same model.
 All recipes but seed also leave checkpoint.npz after every epoch: the same command with --resume goes
 on from there, exactly. --time-budget MINUTES ends its schedule by the clock; --stop-after leaves
 early, to be resumed. --start-from begins a new schedule with the weights of an earlier run (a warm
-restart); --teacher adds what other networks say of the faces. --seed 2 --cut-seed 1 begins with other random weights, and
+restart); --teacher adds what other networks say of the faces, --match what exported models say of each picture as it is shown,
+distorted; with --votes they are told how FER+'s annotators voted. --seed 2 --cut-seed 1 begins with other random weights, and
 holds the faces back that a run of --seed 1 does: so several seeds can be compared, and teach one network.
 
 The recipes transfer and finetune begin with a network trained on something else (--backbone, --weights): a head first, in
@@ -28,7 +29,9 @@ from model_training.augmentation import training_batches, validation_batches
 from model_training.commands import check_numbers, run_command
 from model_training.faces import FaceSet
 from model_training.heldback import read_parts
+from model_training.matching import Teachers, read_teachers
 from model_training.plots import plot_history
+from model_training.posterior import votes_of
 from model_training.recipes import (
     ANNEALED,
     RECIPES,
@@ -57,7 +60,7 @@ from model_training.transfer import (
 from storage.errors import InputError
 
 ANNEALED_ONLY = (
-    "resume", "time_budget", "stop_after", "learning_rate", "start_from", "teacher",
+    "resume", "time_budget", "stop_after", "learning_rate", "start_from", "teacher", "match", "votes",
 )  # fmt: skip
 
 
@@ -97,6 +100,14 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     annealed.add_argument(
         "--teacher", type=Path, metavar="FILE.npz", help="of model_training.teach"
     )
+    annealed.add_argument(
+        "--match",
+        type=Path,
+        nargs="+",
+        metavar="MODEL.onnx",
+        help="teachers that are asked about each picture as it is shown",
+    )
+    annealed.add_argument("--votes", action="store_true", help="tell these the votes of FER+")
     add_transfer_options(parser)
     return parser.parse_args(arguments)
 
@@ -115,19 +126,33 @@ def train_command(options: argparse.Namespace) -> None:
     meta = describe_run(recipe, training, validation, options=options)
     if options.start_from is not None:
         check_same_held_back(options.start_from, meta)
+    teachers = choose_teachers(options, training, validation)
     if options.resume:
         check_same_run(options.out, meta)
     else:
         begin_run(options.out, meta)
     print(f"training on {len(training)} faces, validating on {len(validation)}", flush=True)
-    train_as_recipe_says(recipe, training, validation, options=options)
+    train_as_recipe_says(recipe, training, validation, teachers, options=options)
     plot_history(read_history(options.out), options.out / CURVES)
+
+
+def choose_teachers(
+    options: argparse.Namespace, training: FaceSet, validation: FaceSet
+) -> Teachers | None:
+    """Return the teachers that --match names, or None."""
+    if options.match is None:
+        return None
+    if options.votes:
+        votes_of(training)
+    data = options.validation or options.data
+    return read_teachers(options.match, validation, data=data, votes=options.votes)
 
 
 def train_as_recipe_says(
     recipe: Recipe | AnnealedRecipe | TransferRecipe,
     training: FaceSet,
     validation: FaceSet,
+    teachers: Teachers | None,
     *,
     options: argparse.Namespace,
 ) -> None:
@@ -142,6 +167,7 @@ def train_as_recipe_says(
             validation,
             out=out,
             seed=seed,
+            teachers=teachers,
             resume=options.resume,
             stop_after=options.stop_after,
         )
@@ -153,6 +179,7 @@ def train_as_recipe_says(
             out=out,
             seed=seed,
             start_from=options.start_from,
+            teachers=teachers,
             resume=options.resume,
             stop_after=options.stop_after,
         )
@@ -166,6 +193,10 @@ def choose_recipe(options: argparse.Namespace) -> Recipe | AnnealedRecipe | Tran
     refuse_options(recipe, options)
     if options.cut_seed is not None and options.validation is not None:
         raise InputError("--cut-seed: expected no --validation, all of whose faces are held back")
+    if options.match is not None and options.teacher is not None:
+        raise InputError("--match: expected no --teacher beside it; each is half of the truth")
+    if options.votes and options.match is None:
+        raise InputError("--votes: expected --match beside it; teach --votes is for --teacher")
     check_numbers(options, whole=("epochs", "batch_size", "stop_after"), seeds=("seed", "cut_seed"))
     changes = {name: getattr(options, name) for name in ("epochs", "batch_size")}
     changes = {name: value for name, value in changes.items() if value is not None}

@@ -27,6 +27,7 @@ from model_training.backbones import (
 from model_training.checkpoints import CHECKPOINT
 from model_training.contract import INPUT_NAME, OUTPUT_NAME, as_input
 from model_training.faces import FACE_SIZE, FaceSet
+from model_training.matching import Teachers
 from model_training.normalisation import measure_statistics
 from model_training.recipes import AnnealedRecipe, Transfer, TransferRecipe
 from model_training.runs import BEST_MODEL, HISTORY, META
@@ -82,11 +83,13 @@ def train_transfer(
     *,
     out: Path,
     seed: int,
+    teachers: Teachers | None = None,
     resume: bool = False,
     stop_after: int | None = None,
 ) -> keras.Model:
     """Train both stages and return the network with its averaged weights.
 
+    teachers: of the second stage, asked about each picture as it is shown.
     resume: go on in the stage that was left; its result is the uninterrupted run's. The epochs of the
     first stage take seconds and begin again, its features are read where they were finished.
     stop_after: leave after so many epochs of the second stage, to be resumed.
@@ -109,6 +112,7 @@ def train_transfer(
         validation,
         out=out,
         seed=seed,
+        teachers=teachers,
         resume=(out / CHECKPOINT).is_file(),
         stop_after=stop_after,
     )

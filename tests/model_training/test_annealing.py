@@ -13,11 +13,12 @@ import pytest
 import tensorflow as tf
 
 from model_training import train
-from model_training.annealing import Learner, label_loss, train_annealed, vote_loss
+from model_training.annealing import Learner, train_annealed
 from model_training.checkpoints import CHECKPOINT, POSITION
 from model_training.distortion import distorted_batches
 from model_training.faces import FaceSet
 from model_training.heldback import held_back_part
+from model_training.losses import label_loss, vote_loss
 from model_training.networks import CompactNetwork, build_compact_network
 from model_training.pace import Clock, Pace
 from model_training.recipes import RECIPES, AnnealedRecipe, Annealing

@@ -116,3 +116,28 @@ def test_frozen_normalisation_stays_frozen_in_a_fused_copy(
     assert len(fused.trainable_variables) == 4
     for one, other in zip(network.get_weights(), fused.get_weights(), strict=True):
         assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_model_that_is_a_layer_learns_as_it_did_in_a_fused_copy(
+    frozen: bool, network: keras.Model, pictures: npt.NDArray[np.float32]
+):
+    """A transfer's backbone is one."""
+    network.trainable = not frozen
+    faces = keras.Input((12, 12, 1))
+    features = network(faces, training=False if frozen else None)
+    outer = keras.Model(faces, keras.layers.Conv2D(2, 3)(features))
+    before = np.asarray(outer(pictures, training=False))
+
+    fused = with_fused_normalisation(outer)
+
+    assert fused.layers[1].name == network.name
+    assert {type(norm).__name__ for norm in _norms(fused.layers[1])} == {"FusedNormalization"}
+    assert np.array_equal(fused(pictures, training=False), before)
+    expected, found = _slopes(outer, pictures), _slopes(fused, pictures)
+    assert len(found) == (2 if frozen else 10)
+    largest = float(max(np.abs(slope).max() for slope in expected))
+    for one, other in zip(expected, found, strict=True):
+        assert other == pytest.approx(one, abs=1e-4 * largest)
+    for one, other in zip(outer.get_weights(), fused.get_weights(), strict=True):
+        assert other == pytest.approx(one, rel=1e-3, abs=1e-5)

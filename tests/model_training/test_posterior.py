@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 
 from model_training.faces import FaceSet, labelled_faces
-from model_training.posterior import fit_posterior
+from model_training.posterior import fit_posterior, votes_of
 from storage.errors import InputError
 from storage.labels import EXPRESSIONS
 from tests.model_training.fake_faces import draw_faces
@@ -34,7 +34,7 @@ def _loss(probabilities: npt.ArrayLike, faces: FaceSet) -> float:
 def test_the_rule_by_which_labels_were_drawn_is_found(world):
     answers, faces, truth = world
 
-    found = fit_posterior(answers, faces).probabilities(answers, faces)
+    found = fit_posterior(answers, faces).probabilities(answers, votes_of(faces))
 
     assert np.abs(found - truth).mean() < 0.02
     assert found.sum(axis=1) == pytest.approx(np.ones(N))
@@ -46,7 +46,7 @@ def test_it_holds_for_faces_it_was_not_fitted_on(world):
 
     posterior = fit_posterior(answers[first], faces.take(first))
 
-    told = posterior.probabilities(answers[second], faces.take(second))
+    told = posterior.probabilities(answers[second], votes_of(faces.take(second)))
     assert _loss(told, faces.take(second)) < _loss(answers[second], faces.take(second)) - 0.3
     assert _loss(told, faces.take(second)) < _loss(truth[second], faces.take(second)) + 0.05
 
@@ -55,13 +55,13 @@ def test_it_is_the_best_of_its_kind_on_what_it_was_fitted_on(world):
     """No small change of a weight makes labels likelier by more than the penalty counts."""
     answers, faces, _ = world
     posterior = fit_posterior(answers, faces)
-    best = _loss(posterior.probabilities(answers, faces), faces)
+    best = _loss(posterior.probabilities(answers, votes_of(faces)), faces)
 
     rng = np.random.default_rng(9)
     for _ in range(20):
         change = rng.normal(0, 0.01, posterior.weights.shape)
         other = type(posterior)(posterior.weights + change)
-        assert _loss(other.probabilities(answers, faces), faces) > best - 1e-4
+        assert _loss(other.probabilities(answers, votes_of(faces)), faces) > best - 1e-4
 
 
 def test_an_answer_of_zero_and_a_label_that_never_comes_do_no_harm(world):
@@ -70,7 +70,7 @@ def test_an_answer_of_zero_and_a_label_that_never_comes_do_no_harm(world):
     sure = answers[seen].copy()
     sure[:5] = np.eye(7)[:5]
 
-    found = fit_posterior(sure, faces.take(seen)).probabilities(sure, faces.take(seen))
+    found = fit_posterior(sure, faces.take(seen)).probabilities(sure, votes_of(faces.take(seen)))
 
     assert np.isfinite(found).all()
     assert found[:, EXPRESSIONS.index("disgust")].max() < 0.05

@@ -9,10 +9,9 @@ import pytest
 from model_training import teach, train
 from model_training.datasets import read_faces
 from model_training.faces import FaceSet
-from model_training.readers import VOTE_EMOTIONS
 from model_training.teach import Answers, ask, with_teacher
 from storage.errors import InputError
-from tests.model_training.fake_faces import KERAS_AND_NUMPY, draw_faces, write_npz
+from tests.model_training.fake_faces import KERAS_AND_NUMPY, draw_faces, write_npz, write_voted
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
 
@@ -78,16 +77,9 @@ def test_teachers_of_an_earlier_file_count_as_much_as_new_ones(
 def voted_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run on faces with votes, which stand beside it; annotators name every label rightly."""
     folder = tmp_path_factory.mktemp("voted")
-    faces = draw_faces([0, 1, 2, 3, 4, 5, 6] * 20)
-    votes = np.zeros((len(faces), 8), np.int8)
-    votes[np.arange(len(faces)), faces.labels] = 10
-    with np.load(write_npz(faces, folder / "silent")) as arrays:
-        np.savez(
-            folder / "faces.npz", ferplus_votes=votes, vote_names=np.array(VOTE_EMOTIONS), **arrays
-        )
+    data = write_voted(draw_faces([0, 1, 2, 3, 4, 5, 6] * 20), folder / "faces.npz")
     options = ["--recipe", "compact", "--epochs", "1", "--batch-size", "32"]
-    data = str(folder / "faces.npz")
-    assert train.main(["--data", data, "--out", str(folder / "run"), *options]) == 0
+    assert train.main(["--data", str(data), "--out", str(folder / "run"), *options]) == 0
     return folder / "run"
 
 

@@ -1,0 +1,69 @@
+"""Teachers that are asked about each picture as the student sees it: moved, degraded, partly covered, blended.
+
+What `teach` keeps is said of the faces as they are, whatever becomes of them afterwards. Asked anew, teachers are as unsure
+of a covered face as it deserves, and a student learns to answer as they do everywhere (function matching), not on the
+training faces alone, which teachers know. Teachers are exported models: one of eight bits takes a seventh of a step's time.
+Source: Beyer et al. 2022, "Knowledge distillation: A good teacher is patient and consistent".
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from model_training.contract import as_input
+from model_training.faces import FaceSet
+from model_training.heldback import held_back_part
+from model_training.metadata import read_metadata
+from model_training.posterior import Posterior, fit_posterior
+from storage.errors import InputError
+from worker.vision.classifier import Classifier
+
+Array = npt.NDArray[np.float32]
+
+
+class Teachers:
+    """Exported models, and what their answers and a crowd's votes together say of a label."""
+
+    def __init__(self, models: Sequence[Classifier], told_on: FaceSet | None = None) -> None:
+        """Take models that answer alike whatever faces are beside one.
+
+        told_on: faces with votes that no model has learned from, to fit what votes add (posterior.py); None leaves votes aside.
+        Raises InputError if these faces have no votes.
+        """
+        self._models = models
+        self._posterior: Posterior | None = None
+        if told_on is not None:
+            self._posterior = fit_posterior(self._mean(as_input(told_on.images)), told_on)
+
+    def say(self, pictures: Array, votes: Array) -> Array:
+        """Return the probabilities (n, 7) of pictures' labels.
+
+        pictures: (n, 48, 48, 1), grey, 0 to 255.  votes: (n, 8), the crowd's shares; only looked at by teachers that are told.
+        """
+        answers = self._mean(pictures)
+        if self._posterior is None:
+            return answers
+        return self._posterior.probabilities(answers, votes).astype(np.float32)
+
+    def _mean(self, pictures: Array) -> Array:
+        return np.mean([model.probabilities(pictures) for model in self._models], axis=0)
+
+
+def read_teachers(
+    paths: Sequence[Path], held_back: FaceSet, *, data: Path, votes: bool
+) -> Teachers:
+    """Return the teachers of a run.
+
+    held_back: the faces it is validated on.  data: where they come from: its --validation, or else its --data.
+    Raises InputError if a model learned from some of them, or if votes are wanted and there are none.
+    """
+    for path in paths:
+        theirs = held_back_part(data, read_metadata(path))
+        if not np.array_equal(theirs.images, held_back.images):
+            raise InputError(
+                f"--match {path}: expected a model whose run held the same faces back, this one learned from some of "
+                "them; give a --cut-seed with which its run held its faces back"
+            )
+    return Teachers([Classifier(path) for path in paths], held_back if votes else None)
