@@ -1,13 +1,14 @@
 """Turn a trained model into the ONNX file that serving loads.
 
 python -m model_training.export --model RUN/best.keras --out FILE.onnx
-    [--calibrate TRAIN.npz] [--logit-adjustment TAU] [--test TEST.npz]
+    [--calibrate TRAIN.npz | --calibrated-as OTHER.onnx] [--logit-adjustment TAU] [--test TEST.npz]
 
 The file carries its contract in its metadata (see contract.py) and how it came about: recipe,
 version, data, accuracy. It is written only if ONNX Runtime and Keras agree to within 1e-4 on the
 same faces. --calibrate fits a temperature on the validation part of the run, cut again from the
 data it was trained on, and folds it into the weights; it also chooses there the confidence under
-which the product says "uncertain" (`uncertain_below` in the metadata, see selective.py).
+which the product says "uncertain" (`uncertain_below` in the metadata, see selective.py). --calibrated-as takes
+both from another model: that of a run with the same recipe, which held faces back that this one has learned from.
 --logit-adjustment favours rare expressions (see adjustment.py). --test writes the score over that
 data into the metadata, beside the validation score of the run.
 """
@@ -31,7 +32,7 @@ from model_training.contract import INPUT_NAME, OUTPUT_NAME, as_input, contract_
 from model_training.faces import FACE_SIZE, FaceSet
 from model_training.folding import fold_adjustment, fold_temperature
 from model_training.heldback import held_back_part
-from model_training.metadata import score
+from model_training.metadata import read_metadata, score
 from model_training.properties import set_metadata
 from model_training.runs import RunMeta, epoch_of, load_network, read_history, read_meta
 from model_training.selective import WANTED_ACCURACY, choose_threshold
@@ -60,6 +61,9 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         "--calibrate", type=Path, metavar="DATA", help="the run's --validation, or else its --data"
     )
     parser.add_argument(
+        "--calibrated-as", type=Path, metavar="OTHER.onnx", help="a model of the same recipe"
+    )
+    parser.add_argument(
         "--logit-adjustment", type=float, default=0.0, metavar="TAU", help="0, the default: none"
     )
     parser.add_argument(
@@ -70,6 +74,8 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 def export_command(options: argparse.Namespace) -> None:
     """Convert, check parity, describe and write; print what came out."""
+    if options.calibrate is not None and options.calibrated_as is not None:
+        raise InputError("--calibrated-as: expected no --calibrate beside it, which does the same")
     network = load_network(options.model)
     meta = read_meta(options.model.parent)
     origin = history_metadata(meta, options.model)
@@ -79,6 +85,8 @@ def export_command(options: argparse.Namespace) -> None:
         origin |= {"logit_adjustment": str(options.logit_adjustment)}
     if options.calibrate is not None:
         origin |= calibrate(network, held_back_part(options.calibrate, origin))
+    if options.calibrated_as is not None:
+        origin |= calibrate_as(network, options.calibrated_as, tau=options.logit_adjustment)
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft.onnx"
         model = convert(network, draft)
@@ -101,6 +109,30 @@ def calibrate(network: keras.Model, faces: FaceSet) -> dict[str, str]:
     print(f"temperature {temperature:.4f}, fitted on the validation part")
     calibrated = apply_temperature(probabilities, temperature)
     return {"temperature": f"{temperature:.4f}", **threshold_metadata(faces, calibrated)}
+
+
+def calibrate_as(network: keras.Model, other: Path, *, tau: float) -> dict[str, str]:
+    """Fold another model's temperature into the network; return it, and that model's threshold, as metadata.
+
+    tau: of the logit adjustment that is in the network.
+    Raises InputError if the other model has no temperature, or was fitted with another adjustment.
+    """
+    stated = read_metadata(other)
+    if "temperature" not in stated:
+        raise InputError(
+            f"--calibrated-as {other}: expected a model of export --calibrate, got one without temperature"
+        )
+    if float(stated.get("logit_adjustment", 0)) != tau:
+        raise InputError(
+            f"--calibrated-as {other}: expected a model with --logit-adjustment {tau}, got "
+            f"{stated.get('logit_adjustment', 0)}"
+        )
+    fold_temperature(network, float(stated["temperature"]))
+    taken = ("temperature", "uncertain_below", "uncertain_choice")
+    return {
+        **{name: stated[name] for name in taken if name in stated},
+        "calibrated_as": stated.get("version", other.name),
+    }
 
 
 def threshold_metadata(faces: FaceSet, probabilities: npt.ArrayLike) -> dict[str, str]:

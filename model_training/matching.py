@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_training.contract import as_input
-from model_training.faces import FaceSet
+from model_training.faces import FaceSet, find_copies
 from model_training.heldback import held_back_part
 from model_training.metadata import read_metadata
 from model_training.posterior import Posterior, fit_posterior
@@ -61,9 +61,9 @@ def read_teachers(
     """
     for path in paths:
         theirs = held_back_part(data, read_metadata(path))
-        if not np.array_equal(theirs.images, held_back.images):
+        if not find_copies(held_back, of=theirs).all():
             raise InputError(
-                f"--match {path}: expected a model whose run held the same faces back, this one learned from some of "
-                "them; give a --cut-seed with which its run held its faces back"
+                f"--match {path}: expected a model whose run held the same faces back, or more; this one learned from "
+                "some of them; give the --cut-seed with which its run held its faces back"
             )
     return Teachers([Classifier(path) for path in paths], held_back if votes else None)

@@ -211,7 +211,7 @@ def held_back_by(meta: RunMeta) -> tuple[PartMeta, int | None]:
     return part, seed
 
 
-def check_same_held_back(start_from: Path, meta: RunMeta) -> None:
+def check_held_back(start_from: Path, meta: RunMeta) -> None:
     """Raise InputError if weights have been trained on faces that the run of meta holds back: it would measure too much.
 
     start_from: the weights, in the folder of their run; without its meta.json nothing can be told.
@@ -220,9 +220,9 @@ def check_same_held_back(start_from: Path, meta: RunMeta) -> None:
         return
     begun = read_meta(start_from.parent)
     (had, had_seed), (part, seed) = held_back_by(begun), held_back_by(meta)
-    if had != part:
+    if had != part and not _may_be_cut_off(part, begun, meta):
         raise InputError(
-            f"--start-from {start_from}: expected weights of a run that held the same faces back; "
+            f"--start-from {start_from}: expected weights of a run that held the same faces back, or more; "
             f"it held back {had}, this one {part}"
         )
     if had_seed != seed:
@@ -231,6 +231,23 @@ def check_same_held_back(start_from: Path, meta: RunMeta) -> None:
             f"{seed}, which holds other faces back; these weights have been trained on most of them. "
             f"For another seed with the same faces held back add --cut-seed {had_seed}"
         )
+
+
+def _may_be_cut_off(part: PartMeta, begun: RunMeta, meta: RunMeta) -> bool:
+    """Tell whether a part is within what another run cut off the same data: a smaller share, by the same seed, is."""
+    had = begun["validation"]
+    return (
+        was_cut(part)
+        and part["source"] == had["source"]
+        and _all_classes(begun) == _all_classes(meta)
+        and all(part["classes"][name] <= n for name, n in had["classes"].items())
+    )
+
+
+def _all_classes(meta: RunMeta) -> dict[str, int]:
+    """Return how many images of each expression a run had, held back or not."""
+    held_back = meta["validation"]["classes"]
+    return {name: n + held_back[name] for name, n in meta["training"]["classes"].items()}
 
 
 def load_network(path: Path) -> keras.Model:

@@ -45,7 +45,7 @@ from model_training.runs import (
     CURVES,
     HISTORY,
     begin_run,
-    check_same_held_back,
+    check_held_back,
     check_same_run,
     describe_run,
     read_history,
@@ -86,6 +86,9 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         metavar="SEED",
         help="of what is held back: runs of several seeds can hold the same faces back (default: --seed)",
     )
+    parser.add_argument(
+        "--hold-back", type=float, metavar="SHARE", help="of the training data (default: a tenth)"
+    )
     annealed = parser.add_argument_group("all recipes but seed")
     annealed.add_argument("--time-budget", type=float, metavar="MINUTES", help="of all its parts")
     annealed.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
@@ -125,7 +128,7 @@ def train_command(options: argparse.Namespace) -> None:
         training = with_teacher(training, options.teacher)
     meta = describe_run(recipe, training, validation, options=options)
     if options.start_from is not None:
-        check_same_held_back(options.start_from, meta)
+        check_held_back(options.start_from, meta)
     teachers = choose_teachers(options, training, validation)
     if options.resume:
         check_same_run(options.out, meta)
@@ -191,25 +194,43 @@ def choose_recipe(options: argparse.Namespace) -> Recipe | AnnealedRecipe | Tran
         raise InputError(f"--recipe: expected one of {', '.join(RECIPES)}, got '{options.recipe}'")
     recipe = RECIPES[options.recipe]
     refuse_options(recipe, options)
-    if options.cut_seed is not None and options.validation is not None:
-        raise InputError("--cut-seed: expected no --validation, all of whose faces are held back")
+    check_values(options)
+    given = {
+        "epochs": options.epochs,
+        "batch_size": options.batch_size,
+        "validation_fraction": options.hold_back,
+        "learning_rate": options.learning_rate,
+        "time_budget_minutes": options.time_budget,
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    if isinstance(recipe, Recipe):
+        return replace(recipe, schedule=replace(recipe.schedule, **changes))
+    recipe = replace(recipe, schedule=replace(recipe.schedule, **changes))
+    if isinstance(recipe, TransferRecipe):
+        return replace(recipe, transfer=choose_transfer(recipe.transfer, options))
+    return recipe
+
+
+def check_values(options: argparse.Namespace) -> None:
+    """Raise InputError for a value that can't be, or for options that exclude or need one another."""
+    check_numbers(
+        options,
+        whole=("epochs", "batch_size", "stop_after"),
+        positive=("time_budget", "learning_rate", "hold_back"),
+        seeds=("seed", "cut_seed"),
+    )
+    if options.hold_back is not None and options.hold_back >= 1:
+        raise InputError(f"--hold-back: expected a share below 1, got {options.hold_back:g}")
+    for name in ("cut_seed", "hold_back"):
+        if options.validation is not None and getattr(options, name) is not None:
+            option = name.replace("_", "-")
+            raise InputError(
+                f"--{option}: expected no --validation, all of whose faces are held back"
+            )
     if options.match is not None and options.teacher is not None:
         raise InputError("--match: expected no --teacher beside it; each is half of the truth")
     if options.votes and options.match is None:
         raise InputError("--votes: expected --match beside it; teach --votes is for --teacher")
-    check_numbers(options, whole=("epochs", "batch_size", "stop_after"), seeds=("seed", "cut_seed"))
-    changes = {name: getattr(options, name) for name in ("epochs", "batch_size")}
-    changes = {name: value for name, value in changes.items() if value is not None}
-    if isinstance(recipe, Recipe):
-        return replace(recipe, schedule=replace(recipe.schedule, **changes))
-    check_numbers(options, positive=("time_budget", "learning_rate"))
-    if options.learning_rate is not None:
-        changes["learning_rate"] = options.learning_rate
-    budget = {"time_budget_minutes": options.time_budget}
-    recipe = replace(recipe, schedule=replace(recipe.schedule, **changes, **budget))
-    if isinstance(recipe, TransferRecipe):
-        return replace(recipe, transfer=choose_transfer(recipe.transfer, options))
-    return recipe
 
 
 def refuse_options(

@@ -16,7 +16,7 @@ from model_training import train
 from model_training.annealing import Learner, train_annealed
 from model_training.checkpoints import CHECKPOINT, POSITION
 from model_training.distortion import distorted_batches
-from model_training.faces import FaceSet
+from model_training.faces import FaceSet, find_copies
 from model_training.heldback import held_back_part
 from model_training.losses import label_loss, vote_loss
 from model_training.networks import CompactNetwork, build_compact_network
@@ -24,6 +24,7 @@ from model_training.pace import Clock, Pace
 from model_training.recipes import RECIPES, AnnealedRecipe, Annealing
 from model_training.runs import LAST_MODEL, as_metadata, epoch_of, read_history, read_meta
 from storage.errors import InputError
+from storage.labels import EXPRESSIONS
 from tests.model_training.fake_faces import KERAS_AND_NUMPY, draw_faces, write_npz
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
@@ -236,6 +237,50 @@ def test_another_seed_may_hold_the_same_faces_back(compact_run: Path, tmp_path: 
     assert np.array_equal(again.images, first.images)
 
 
+@pytest.fixture(scope="module")
+def half_run(compact_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run on the same faces that holds half of them back."""
+    out = tmp_path_factory.mktemp("half") / "run"
+    data = str(compact_run.parent / "faces.npz")
+    options = ["--recipe", "compact", "--epochs", "1", "--batch-size", "32", "--hold-back", "0.5"]
+    assert train.main(["--data", data, "--out", str(out), *options]) == 0
+    return out
+
+
+def test_another_share_may_be_held_back_and_is_found_again(half_run: Path, compact_run: Path):
+    data = compact_run.parent / "faces.npz"
+
+    part = held_back_part(data, as_metadata(read_meta(half_run)))
+
+    assert part.class_counts() == dict.fromkeys(EXPRESSIONS, 5)  # of ten each
+    tenth = held_back_part(data, as_metadata(read_meta(compact_run)))
+    assert find_copies(tenth, of=part).all()
+
+
+def test_a_last_run_may_learn_from_most_of_what_the_first_held_back(
+    half_run: Path, compact_run: Path, tmp_path: Path
+):
+    data = ["--data", str(compact_run.parent / "faces.npz"), "--out", str(tmp_path / "last")]
+    options = ["--recipe", "polish", "--epochs", "1", "--batch-size", "32", "--hold-back", "0.1"]
+
+    assert train.main([*data, *options, "--start-from", str(half_run / "best.keras")]) == 0
+
+    assert read_meta(tmp_path / "last")["validation"]["n"] == 7
+
+
+def test_weights_that_learned_from_some_of_what_is_held_back_are_refused(
+    compact_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    data = ["--data", str(compact_run.parent / "faces.npz"), "--out", str(tmp_path / "last")]
+    start = ["--start-from", str(compact_run / "best.keras"), "--hold-back", "0.5"]
+
+    assert train.main([*data, "--recipe", "polish", *start]) == 2
+
+    assert "expected weights of a run that held the same faces back, or more" in (
+        capsys.readouterr().err
+    )
+
+
 def test_a_time_budget_replaces_the_number_of_epochs(tmp_path: Path):
     schedule = replace(TINY.schedule, epochs=1, time_budget_minutes=0.05)
 
@@ -392,6 +437,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         (["--recipe", "compact", "--learning-rate", "-1"], "--learning-rate: expected more than 0"),
         (["--recipe", "compact", "--teacher", "x.npz"], "x.npz: expected the npz file of"),
+        (["--hold-back", "1"], "--hold-back: expected a share below 1, got 1"),
+        (["--hold-back", "0"], "--hold-back: expected more than 0"),
+        (["--hold-back", "0.2", "--validation", "x.npz"], "--hold-back: expected no --validation"),
     ],
 )
 def test_what_cannot_be_annealed_or_resumed_is_refused_in_one_line(

@@ -9,9 +9,11 @@ import onnx
 import pytest
 
 from model_training import export
+from model_training.calibration import apply_temperature
 from model_training.contract import as_input
 from model_training.faces import FaceSet
 from model_training.networks import SeedNetwork, build_seed_network
+from model_training.properties import set_metadata
 from storage.errors import InputError
 from storage.labels import EXPRESSIONS
 from tests.model_training.fake_faces import KERAS_AND_NUMPY, draw_faces
@@ -111,6 +113,60 @@ def test_a_model_that_is_never_right_often_enough_states_no_threshold(
     assert export.threshold_metadata(faces, np.roll(probabilities, 1, axis=1)) == {}
 
     assert "no threshold is stated" in capsys.readouterr().out
+
+
+@pytest.fixture
+def calibrated(exported: Path, tmp_path: Path) -> Path:
+    """A model file that states a temperature and a threshold."""
+    model = onnx.load(exported)
+    set_metadata(model, {"temperature": "2.0", "uncertain_below": "0.41", "version": "twin-1"})
+    onnx.save(model, tmp_path / "twin.onnx")
+    return tmp_path / "twin.onnx"
+
+
+def test_a_model_can_be_as_sure_as_another_one_deserves_to_be(
+    run_folder: Path, exported: Path, calibrated: Path, tmp_path: Path
+):
+    out = tmp_path / "model.onnx"
+    command = ["--model", str(run_folder / "best.keras"), "--out", str(out)]
+
+    assert export.main([*command, "--calibrated-as", str(calibrated)]) == 0
+
+    faces = as_input(draw_faces([0, 1, 2, 3], seed=3).images)
+    sure, cooled = (Classifier(path).probabilities(faces) for path in (exported, out))
+    assert cooled == pytest.approx(apply_temperature(sure, 2.0), abs=1e-5)
+    stated = _metadata(out)
+    assert (stated["temperature"], stated["uncertain_below"]) == ("2.0", "0.41")
+    assert stated["calibrated_as"] == "twin-1"
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--calibrate", "x.npz"], "--calibrated-as: expected no --calibrate beside it"),
+        (["--logit-adjustment", "0.3"], "expected a model with --logit-adjustment 0.3, got 0"),
+    ],
+)
+def test_what_another_model_was_fitted_without_is_refused(
+    more: list[str], message: str, run_folder: Path, calibrated: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+):  # fmt: skip
+    command = ["--model", str(run_folder / "best.keras"), "--out", str(tmp_path / "model.onnx")]
+
+    assert export.main([*command, "--calibrated-as", str(calibrated), *more]) == 2
+
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "model.onnx").exists()
+
+
+def test_a_model_without_temperature_lends_none(
+    run_folder: Path, exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    command = ["--model", str(run_folder / "best.keras"), "--out", str(tmp_path / "model.onnx")]
+
+    assert export.main([*command, "--calibrated-as", str(exported)]) == 2
+
+    assert "expected a model of export --calibrate" in capsys.readouterr().err
 
 
 def _no_file(folder: Path) -> Path:

@@ -165,6 +165,18 @@ def test_a_teacher_that_learned_from_faces_held_back_is_refused(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_teacher_may_have_held_more_back(school: Path):
+    data = school / "faces.npz"
+    _, fewer = read_parts(data, None, fraction=0.05, seed=1)
+
+    teachers = read_teachers([school / "teacher.onnx"], fewer, data=data, votes=False)
+
+    assert teachers.say(as_input(fewer.images), np.zeros((len(fewer), 8), np.float32)).shape == (
+        7,
+        7,
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
