@@ -5,7 +5,8 @@ face and its mirror image. `train --teacher taught.npz` lets a network learn fro
 (distillation): several networks are wiser than each, and one of their answers costs nothing to look up.
 Faces stand there as digests of their pixels, so the file is small and shows nobody. --answers adds the teachers
 of an earlier file, each of which counts as much as each of the models. --votes makes of their answers, together with the
-votes of FER+, what the label most likely is (posterior.py), fitted on the faces that the first model's run held back.
+votes of FER+, what the label most likely is (posterior.py), fitted on the faces that the first model's run held back. It
+prints how well the teachers alone read those.
 """
 
 import argparse
@@ -19,12 +20,15 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from model_training import metrics
+from model_training.calibration import apply_temperature, fit_temperature
 from model_training.commands import check_output, run_command
 from model_training.contract import as_input
 from model_training.datasets import read_faces
 from model_training.faces import FaceSet
 from model_training.heldback import held_back_part
 from model_training.posterior import fit_posterior, votes_of
+from model_training.report import confusion_of
 from model_training.runs import as_metadata, load_network, read_meta
 from storage.errors import InputError
 from storage.labels import EXPRESSIONS
@@ -83,12 +87,28 @@ def teach_command(options: argparse.Namespace) -> None:
 def told_of_votes(
     said: npt.NDArray[np.floating], faces: FaceSet, options: argparse.Namespace
 ) -> npt.NDArray[np.float64]:
-    """Return the probabilities (n, 7) of the faces' labels, given teachers' answers (n, 7) and votes."""
+    """Return the probabilities (n, 7) of the faces' labels, given teachers' answers (n, 7) and votes.
+
+    Prints what the answers alone are worth on the faces held back.
+    """
     meta = read_meta(options.models[0].parent)
     held_back = held_back_part(options.data, as_metadata(meta))
     here = Answers(digests(faces.images), said.astype(np.float16), 1)
-    posterior = fit_posterior(find_answers(held_back, here, options.data), held_back)
+    unlearned = find_answers(held_back, here, options.data)
+    posterior = fit_posterior(unlearned, held_back)
+    print(worth(held_back, unlearned), flush=True)
     return posterior.probabilities(said, votes_of(faces))
+
+
+def worth(held_back: FaceSet, answers: npt.NDArray[np.floating]) -> str:
+    """Return a line about teachers' answers (n, 7) to faces held back; their likelihood is that after a temperature."""
+    accuracy = metrics.accuracy(confusion_of(held_back, answers))
+    calibrated = apply_temperature(answers, fit_temperature(held_back.labels, answers))
+    loss = metrics.negative_log_likelihood(held_back.labels, calibrated)
+    return (
+        f"without votes: {accuracy:.4f} of the {len(held_back)} faces held back read rightly, "
+        f"calibrated negative log-likelihood {loss:.4f}"
+    )
 
 
 def ask(teacher: keras.Model, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

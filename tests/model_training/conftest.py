@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from model_training import export, train
-from tests.model_training.fake_faces import draw_faces, write_npz
+from tests.model_training.fake_faces import draw_faces, write_npz, write_voted
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,18 @@ def exported(run_folder: Path) -> Path:
 def compact_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of one epoch of the compact recipe on 70 fake faces, which stand beside it."""
     folder = tmp_path_factory.mktemp("compact")
-    data = write_npz(draw_faces([0, 1, 2, 3, 4, 5, 6] * 10), folder / "faces")
+    return _train_compact(write_npz(draw_faces([0, 1, 2, 3, 4, 5, 6] * 10), folder / "faces"))
+
+
+@pytest.fixture(scope="session")
+def voted_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same on 140 faces with votes; annotators name every label rightly."""
+    folder = tmp_path_factory.mktemp("voted")
+    return _train_compact(write_voted(draw_faces([0, 1, 2, 3, 4, 5, 6] * 20), folder / "faces.npz"))
+
+
+def _train_compact(data: Path) -> Path:
+    out = data.parent / "run"
     options = ["--recipe", "compact", "--epochs", "1", "--batch-size", "32"]
-    assert train.main(["--data", str(data), "--out", str(folder / "run"), *options]) == 0
-    return folder / "run"
+    assert train.main(["--data", str(data), "--out", str(out), *options]) == 0
+    return out

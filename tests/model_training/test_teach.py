@@ -6,12 +6,14 @@ import keras
 import numpy as np
 import pytest
 
-from model_training import teach, train
+from model_training import teach
+from model_training.calibration import apply_temperature
 from model_training.datasets import read_faces
 from model_training.faces import FaceSet
+from model_training.runs import read_history
 from model_training.teach import Answers, ask, with_teacher
 from storage.errors import InputError
-from tests.model_training.fake_faces import KERAS_AND_NUMPY, draw_faces, write_npz, write_voted
+from tests.model_training.fake_faces import KERAS_AND_NUMPY, draw_faces, write_npz
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
 
@@ -73,16 +75,6 @@ def test_teachers_of_an_earlier_file_count_as_much_as_new_ones(
     assert teach.read_answers(tmp_path / "t.npz").teachers == 3
 
 
-@pytest.fixture(scope="module")
-def voted_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run on faces with votes, which stand beside it; annotators name every label rightly."""
-    folder = tmp_path_factory.mktemp("voted")
-    data = write_voted(draw_faces([0, 1, 2, 3, 4, 5, 6] * 20), folder / "faces.npz")
-    options = ["--recipe", "compact", "--epochs", "1", "--batch-size", "32"]
-    assert train.main(["--data", str(data), "--out", str(folder / "run"), *options]) == 0
-    return folder / "run"
-
-
 def test_a_teacher_that_is_told_the_votes_knows_more_of_the_labels(voted_run: Path, tmp_path: Path):
     data, model = voted_run.parent / "faces.npz", voted_run / "best.keras"
     arguments = ["--models", str(model), "--data", str(data), "--votes"]
@@ -95,6 +87,32 @@ def test_a_teacher_that_is_told_the_votes_knows_more_of_the_labels(voted_run: Pa
     assert (told.argmax(axis=1) == faces.labels).all()
     untold = ask(keras.saving.load_model(model), faces.images)  # after a single epoch
     assert (untold.argmax(axis=1) == faces.labels).mean() < 0.5
+
+
+def test_what_the_teachers_are_worth_on_faces_they_never_learned_from_is_told(
+    voted_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    data, model = voted_run.parent / "faces.npz", voted_run / "best.keras"
+    arguments = ["--models", str(model), "--data", str(data), "--votes"]
+
+    assert teach.main([*arguments, "--out", str(tmp_path / "t.npz")]) == 0
+
+    accuracy = read_history(voted_run)["val_accuracy"][
+        -1
+    ]  # of an untrained network's one answer for all
+    assert f"without votes: {accuracy:.4f} of the 14 faces held back" in capsys.readouterr().out
+
+
+def test_a_surer_teacher_that_is_right_is_worth_more():
+    faces = draw_faces([0, 1, 2, 3, 4, 5, 6] * 4)
+    sure = np.full((28, 7), 0.01)
+    sure[np.arange(28), faces.labels] = 0.94
+    sure[0] = sure[1]  # one is wrong
+
+    assert teach.worth(faces, sure).startswith("without votes: 0.9643 of the 28 faces held back")
+    assert teach.worth(faces, np.full((28, 7), 1 / 7)).endswith(f"{np.log(7):.4f}")
+    assert float(teach.worth(faces, sure).split()[-1]) < 0.5
+    assert teach.worth(faces, apply_temperature(sure, 3.0)) == teach.worth(faces, sure)
 
 
 def test_votes_are_asked_of_data_that_has_them(
