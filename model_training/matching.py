@@ -2,7 +2,7 @@
 
 What `teach` keeps is said of the faces as they are, whatever becomes of them afterwards. Asked anew, teachers are as unsure
 of a covered face as it deserves, and a student learns to answer as they do everywhere (function matching), not on the
-training faces alone, which teachers know. Teachers are exported models: one of eight bits takes a seventh of a step's time.
+training faces alone, which teachers know. Teachers are exported models: one of eight bits adds a sixth to a step.
 Source: Beyer et al. 2022, "Knowledge distillation: A good teacher is patient and consistent".
 """
 
