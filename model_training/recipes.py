@@ -123,7 +123,8 @@ class Annealing:
     average_decay: float = 0.998
     """How slowly the averaged weights, which are kept, follow the trained ones."""
     mixed_precision: bool = True
-    """Compute in bfloat16, keep weights in float32: 33 s an epoch of steps instead of 56 on two cores."""
+    """Compute in bfloat16, keep weights in float32: 33 s an epoch of steps instead of 56 on two cores that have instructions
+    for it. `train` sets it to False on a machine without (precision.py)."""
     validation_fraction: float = 0.1
     """Share of the training data held back where no validation data is given."""
     time_budget_minutes: float | None = None

@@ -5,15 +5,13 @@ improvement), last.keras (the last epoch; not of the recipe seed), history.csv (
 curves.png, meta.json (what was trained, on what, with which versions). A first look: add --epochs 1.
 The same seed on the same machine gives the same model.
 
-All recipes but seed also leave checkpoint.npz after every epoch: the same command with --resume goes
-on from there, exactly. --time-budget MINUTES ends its schedule by the clock; --stop-after leaves
-early, to be resumed. --start-from begins a new schedule with the weights of an earlier run (a warm
-restart); --teacher adds what other networks say of the faces, --match what exported models say of each picture as it is shown,
-distorted; with --votes they are told how FER+'s annotators voted. --seed 2 --cut-seed 1 begins with other random weights, and
-holds the faces back that a run of --seed 1 does: so several seeds can be compared, and teach one network.
-
-The recipes transfer and finetune begin with a network trained on something else (--backbone, --weights): a head first, in
-the folder head, then the last blocks, or everything.
+All recipes but seed also leave checkpoint.npz after every epoch: the same command with --resume goes on from there, exactly.
+--time-budget MINUTES ends its schedule by the clock; --stop-after leaves early, to be resumed. --start-from begins a new
+schedule with the weights of an earlier run (a warm restart); --teacher adds what other networks say of the faces, --match what
+exported models say of each picture as it is shown, distorted; with --votes they are told how FER+'s annotators voted. --seed 2
+--cut-seed 1 begins with other random weights, and holds the faces back that a run of --seed 1 does: so several seeds can be
+compared, and teach one network. The recipes transfer and finetune begin with a network trained on something else (--backbone,
+--weights): a head first, in the folder head, then the last blocks, or everything.
 """
 
 import argparse
@@ -32,6 +30,7 @@ from model_training.heldback import read_parts
 from model_training.matching import Teachers, read_teachers
 from model_training.plots import plot_history
 from model_training.posterior import votes_of
+from model_training.precision import PRECISIONS, choose_precision
 from model_training.recipes import (
     ANNEALED,
     RECIPES,
@@ -60,7 +59,7 @@ from model_training.transfer import (
 from storage.errors import InputError
 
 ANNEALED_ONLY = (
-    "resume", "time_budget", "stop_after", "learning_rate", "start_from", "teacher", "match", "votes",
+    "resume", "time_budget", "stop_after", "learning_rate", "start_from", "teacher", "match", "votes", "precision",
 )  # fmt: skip
 
 
@@ -95,10 +94,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     annealed.add_argument("--stop-after", type=int, metavar="EPOCHS", help="leave, to be resumed")
     annealed.add_argument("--learning-rate", type=float, metavar="RATE", help="at its highest")
     annealed.add_argument(
-        "--start-from",
-        type=Path,
-        metavar="MODEL.keras",
-        help=f"weights to begin with ({ANNEALED})",
+        "--start-from", type=Path, metavar="MODEL.keras", help=f"weights of a run ({ANNEALED})"
     )
     annealed.add_argument(
         "--teacher", type=Path, metavar="FILE.npz", help="of model_training.teach"
@@ -111,6 +107,11 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         help="teachers that are asked about each picture as it is shown",
     )
     annealed.add_argument("--votes", action="store_true", help="tell these the votes of FER+")
+    annealed.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="numbers to compute in (default: bfloat16 where the recipe and this machine are fast in it)",
+    )
     add_transfer_options(parser)
     return parser.parse_args(arguments)
 
@@ -205,6 +206,7 @@ def choose_recipe(options: argparse.Namespace) -> Recipe | AnnealedRecipe | Tran
     changes = {name: value for name, value in given.items() if value is not None}
     if isinstance(recipe, Recipe):
         return replace(recipe, schedule=replace(recipe.schedule, **changes))
+    changes["mixed_precision"] = choose_precision(recipe.schedule, options.precision)
     recipe = replace(recipe, schedule=replace(recipe.schedule, **changes))
     if isinstance(recipe, TransferRecipe):
         return replace(recipe, transfer=choose_transfer(recipe.transfer, options))
