@@ -180,7 +180,7 @@ def measure(name: str, network: keras.Model, training: FaceSet, test: FaceSet) -
         model = convert(network, plain)
         set_metadata(model, contract_metadata())
         onnx.save(model, plain)
-        onnx.save(quantize(plain, choose_faces(training, seed=1)), small)
+        onnx.save(quantize(plain, choose_faces(training, seed=1), reduce_range=True), small)
         classifiers = [Classifier(path) for path in (plain, small)]
         (right, small_right), (speed, small_speed) = (
             [share_right(classifier, test) for classifier in classifiers],

@@ -136,7 +136,8 @@ def measure_agreement(original: Classifier, quantized: Classifier, faces: FaceSe
     if agreement < LOWEST_AGREEMENT:
         raise InputError(
             f"expected both models to answer {LOWEST_AGREEMENT:.0%} of the faces alike, they do so "
-            f"for {agreement:.1%}; nothing was written"
+            f"for {agreement:.1%}; nothing was written. On a processor without VNNI sums of products of "
+            "eight-bit weights overflow: --reduce-range makes weights of seven bits"
         )
     return agreement
 
