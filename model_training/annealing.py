@@ -3,7 +3,6 @@
 import csv
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,11 +22,13 @@ from model_training.matching import Teachers
 from model_training.networks import add_vote_head
 from model_training.normalisation import with_fused_normalisation
 from model_training.pace import Clock, Pace, learning_rate
+from model_training.precision import dtype_policy
 from model_training.readers import VOTE_EMOTIONS
 from model_training.recipes import AnnealedRecipe, Annealing
 from model_training.report import confusion_of
 from model_training.runs import BEST_MODEL, HISTORY, LAST_MODEL, load_network
 from model_training.sharpness import kept, worst_nearby
+from model_training.symmetry import begin_symmetric, make_symmetric
 from storage.errors import InputError
 
 VALIDATION_BATCH = 256
@@ -96,13 +97,15 @@ class Learner:
         """Build both, with the weights of a saved network if one is named; the random seed must be set before."""
         self._schedule = recipe.schedule
         policy = "mixed_bfloat16" if recipe.schedule.mixed_precision else "float32"
-        with _dtype_policy(policy):
+        with dtype_policy(policy):
             self._network = with_fused_normalisation(recipe.build())
             self._with_votes = add_vote_head(self._network, emotions=len(VOTE_EMOTIONS))
-        with _dtype_policy("float32"):
+        with dtype_policy("float32"):
             self.averaged = recipe.build()
         if start_from is not None:
             self._begin_with(start_from)
+        if self._schedule.symmetric:
+            begin_symmetric(self._network, start_from)
         self.averaged.set_weights(self._network.get_weights())
         self._optimizer = keras.optimizers.SGD(
             learning_rate=0.0, momentum=recipe.schedule.momentum, nesterov=True
@@ -174,6 +177,8 @@ class Learner:
             for gradient, weight in zip(gradients, weights, strict=True)
         ]
         self._optimizer.apply(decayed, weights)
+        if self._schedule.symmetric:
+            make_symmetric(self._network)
         self._average(step)
         right = tf.equal(tf.argmax(logits, axis=1), tf.argmax(truth, axis=1))
         return tf.stack([loss, tf.reduce_mean(tf.cast(right, tf.float32))])
@@ -206,17 +211,6 @@ class Learner:
             for start in range(0, len(faces), VALIDATION_BATCH)
         ]
         return np.concatenate(parts)
-
-
-@contextmanager
-def _dtype_policy(name: str) -> Iterator[None]:
-    """Build layers under a dtype policy, and restore the one before."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def _begin(out: Path, learner: Learner, *, resume: bool) -> Checkpoint:

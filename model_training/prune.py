@@ -136,6 +136,7 @@ def find_recipe(options: argparse.Namespace, meta: RunMeta) -> AnnealedRecipe:
         learning_rate=options.learning_rate,
         time_budget_minutes=options.time_budget,
         mixed_precision=False,  # the saved network computes in float32, and its copies do
+        symmetric=False,  # pairs of channels are pulled apart
     )
     return replace(recipe, schedule=schedule)
 

@@ -116,6 +116,8 @@ class Annealing:
     """Of the kernels; not of biases, nor of normalisation."""
     sharpness_radius: float = 0.0
     """How far from the weights the gradient is taken (model_training.sharpness); above 0 a step costs half as much again."""
+    symmetric: bool = False
+    """Whether each step ends with the nearest weights that read a face and its mirror image alike (symmetry.py)."""
     label_smoothing: float = 0.1
     """Share of the truth spread over all classes."""
     vote_weight: float = 1.0
@@ -220,6 +222,18 @@ RECIPES: dict[str, Recipe | AnnealedRecipe | TransferRecipe] = {
         build=lambda: build_compact_network(CompactNetwork()),
         augmentation=replace(MILD, size=0.1),
         schedule=Annealing(learning_rate=0.03, sharpness_radius=0.05),
+    ),
+    # Compact and polish (at the rate of its longer runs), by networks that read a face and its mirror image alike.
+    "symmetric": AnnealedRecipe(
+        name="symmetric",
+        build=lambda: build_compact_network(CompactNetwork()),
+        schedule=Annealing(symmetric=True),
+    ),
+    "symmetric_polish": AnnealedRecipe(
+        name="symmetric_polish",
+        build=lambda: build_compact_network(CompactNetwork()),
+        augmentation=MILD,
+        schedule=Annealing(learning_rate=0.05, symmetric=True),
     ),
     "transfer": TransferRecipe(
         name="transfer",

@@ -196,11 +196,24 @@ def check_same_run(folder: Path, meta: RunMeta) -> None:
         "validation",
     )
     for name in same:
-        if begun.get(name) != asked.get(name):
+        had, wanted = _differing(begun.get(name), asked.get(name))
+        if had != wanted:
+            hint = " (--precision)" if "mixed_precision" in str(had) else ""
             raise InputError(
-                f"{folder / META}: expected the run to --resume to have the {name} {asked.get(name)}, "
-                f"it has {begun.get(name)}; give the options it began with"
+                f"{folder / META}: expected the run to --resume to have the {name} {wanted}, "
+                f"it has {had}; give the options it began with{hint}"
             )
+
+
+def _differing(had: object, wanted: object) -> tuple[object, object]:
+    """Return the two; of dictionaries, and those in them, only what differs."""
+    if not (isinstance(had, dict) and isinstance(wanted, dict)):
+        return had, wanted
+    names = [name for name in {**had, **wanted} if had.get(name) != wanted.get(name)]
+    parts = {name: _differing(had.get(name), wanted.get(name)) for name in names}
+    return {name: one for name, (one, _) in parts.items()}, {
+        name: other for name, (_, other) in parts.items()
+    }
 
 
 def held_back_by(meta: RunMeta) -> tuple[PartMeta, int | None]:

@@ -471,7 +471,10 @@ def test_what_cannot_be_annealed_or_resumed_is_refused_in_one_line(
     ("more", "message"),
     [
         (["--seed", "2"], "to have the seed 2, it has 1"),
-        (["--epochs", "9"], "to have the settings"),
+        (
+            ["--epochs", "9"],
+            "the settings {'schedule': {'epochs': 9}}, it has {'schedule': {'epochs': 1}}; give",
+        ),
         ([], "checkpoint.npz: expected the checkpoint of a run to --resume, found no file"),
     ],
 )
@@ -488,6 +491,19 @@ def test_a_run_is_resumed_with_the_options_it_began_with(
 
     assert code == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_run_is_resumed_in_the_numbers_it_began_with(
+    compact_run: Path, capsys: pytest.CaptureFixture[str]
+):
+    began = read_meta(compact_run)["settings"]["schedule"]["mixed_precision"]
+    options = ["--recipe", "compact", "--epochs", "1", "--batch-size", "32", "--resume"]
+    files = ["--data", str(compact_run.parent / "faces.npz"), "--out", str(compact_run)]
+
+    code = train.main([*files, *options, "--precision", "float32" if began else "bfloat16"])
+
+    assert code == 2
+    assert "give the options it began with (--precision)" in capsys.readouterr().err
 
 
 def test_a_run_is_resumed_with_the_same_files_whatever_their_names(
