@@ -7,6 +7,7 @@ is. Every figure comes from JSON that another command printed into the folder of
 | --- | --- | --- |
 | shipped.json | evaluate, all options | claim, file, scores, expressions, confusion, confidence |
 | models/*.json, quantization/*.json | evaluate with --name | models, quantization: a column each, then shipped.json |
+| without_vnni/*.json | evaluate with --held-back, --name, --speed, on a processor without VNNI | without_vnni |
 | robustness.json | robustness | robustness |
 | adjustment.json | adjustment --out | adjustment |
 
@@ -27,7 +28,9 @@ from storage.errors import InputError
 
 SECTION = re.compile(r"(<!-- card:(\w+) -->)(.*?)(<!-- /card:\2 -->)", re.DOTALL)
 SHIPPED = "shipped.json"
-"""What evaluate prints of the shipped model: the last column of every comparison, too."""
+"""What evaluate prints of the shipped model."""
+BESIDE_SHIPPED = ("models", "quantization")
+"""Folders whose comparisons end with it."""
 OPENING = re.compile(r"<!-- card:(\w+) -->")
 
 
@@ -88,8 +91,10 @@ def make_section(name: str, results: Path) -> str:
     files = sorted(path.glob("*.json"))
     if not files:
         raise InputError(f"{path}: expected JSON files of model_training.evaluate, found none")
-    shipped = {**_read(results / SHIPPED), "name": "**shipped**"}
-    return make([*(_read(file) for file in files), shipped])
+    reports = [_read(file) for file in files]
+    if source in BESIDE_SHIPPED:
+        reports.append({**_read(results / SHIPPED), "name": "**shipped**"})
+    return make(reports)
 
 
 def _read(path: Path) -> Any:
@@ -108,6 +113,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "confidence": (SHIPPED, tables.confidence),
     "models": ("models", tables.models),
     "quantization": ("quantization", tables.models),
+    "without_vnni": ("without_vnni", tables.precisions),
     "robustness": ("robustness.json", tables.robustness),
     "adjustment": ("adjustment.json", tables.adjustment),
 }

@@ -162,6 +162,22 @@ def models(reports: Sequence[Json]) -> str:
     return _table(["", *(one["name"] for one in reports)], rows)
 
 
+def precisions(reports: Sequence[Json]) -> str:
+    """Return how well and how fast one model reads in several kinds of numbers on one processor, a row each."""
+    columns = ["Weights", "Accuracy", "Macro F1", "Negative log-likelihood", "Faces per CPU second"]
+    rows = [
+        [
+            one["name"],
+            *(_figure(one[key]) for key in ("accuracy", "macro_f1", "nll")),
+            _count(one.get("faces_per_cpu_second")),
+        ]
+        for one in reports
+    ]
+    last = reports[-1]
+    caption = f"{last['n']:,} faces that training held back; the weights of {last['version'] or last['model']}."
+    return f"{_table(columns, rows)}\n\n{caption}"
+
+
 def robustness(report: Json) -> str:
     """Return the accuracy at every level of every trial, a row each."""
     rows = []

@@ -48,12 +48,14 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
             assert (
                 evaluate.main([*options, "--name", name, "--without-copies-of", str(training)]) == 0
             )
+        here = ["--held-back", "--speed", "--name", "of 7 bits"]
+        assert evaluate.main([*options, *here]) == 0
         assert robustness.main(options) == 0
         assert adjustment.main([*options, "--out", str(folder / "adjustment.json")]) == 0
-    seed, shipped, robust, _ = printed
-    for part in ("models", "quantization"):
+    seed, shipped, held_back, robust, _ = printed
+    for part, text in (("models", seed), ("quantization", seed), ("without_vnni", held_back)):
         (folder / part).mkdir()
-        (folder / part / "1_seed.json").write_text(seed)
+        (folder / part / "1_seed.json").write_text(text)
     (folder / "shipped.json").write_text(shipped)
     (folder / "robustness.json").write_text(robust)
     return folder
@@ -77,6 +79,7 @@ def test_every_section_is_made_of_what_the_commands_print(name: str, results: Pa
         ("confusion", ["| **angry** | 0 | 0 | 0 | 1 | 0 | 0 | 0 |", "angry taken for happy (1)"]),
         ("confidence", ["uncertain below 0.50**", "temperature of 0.8000"]),
         ("models", ["|  | seed | **shipped** |", "| Accuracy | 0.8333 | 0.8333 |"]),
+        ("without_vnni", ["| of 7 bits | 0.8333 | ", "6 faces that training held back; the weights of "]),
         ("robustness", ["0 %: **0.833**", "Undisturbed: 0.833, 6 images."]),
         ("adjustment", ["| 0.0 | 0.8333 |", "6 faces that training held back"]),
     ],
