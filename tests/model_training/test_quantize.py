@@ -105,6 +105,21 @@ def test_reduced_weights_have_seven_bits(float_model: Path):
     assert max(int(np.abs(weight.astype(int)).max()) for weight in weights) <= 64
 
 
+@pytest.mark.parametrize(("more", "warned"), [([], True), (["--reduce-range"], False)])
+def test_who_makes_weights_of_eight_bits_hears_of_processors_they_overflow_on(
+    more: list[str],
+    warned: bool,
+    float_model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+):
+    files = ["--model", str(float_model), "--data", str(float_model.with_name("faces.npz"))]
+
+    assert quantize.main([*files, "--out", str(tmp_path / "int8.onnx"), *more]) == 0
+
+    assert ("processors without VNNI" in capsys.readouterr().out) is warned
+
+
 def test_calibration_uses_at_most_512_faces_of_the_seeds_choice():
     faces = draw_faces([0, 1] * 300)
 
