@@ -231,6 +231,7 @@ def exported(
 ) -> tuple[keras.Model, Path]:
     """A network with the first blocks of a backbone, and its ONNX file."""
     name = request.param
+    keras.utils.set_random_seed(2)
 
     def build(size: int, weights: str) -> keras.Model:
         whole = backbone.build(size, weights)
@@ -261,9 +262,12 @@ def test_every_convolution_can_be_quantized(exported: tuple[keras.Model, Path], 
     model = quantize.quantize(path, faces, reduce_range=True)
 
     onnx.save(model, tmp_path / "int8.onnx")
-    quantized = Classifier(tmp_path / "int8.onnx")
-    agreement = quantize.measure_agreement(Classifier(path), quantized, faces)
-    assert agreement >= quantize.LOWEST_AGREEMENT
+    before, after = (
+        Classifier(each).probabilities(as_input(faces.images))
+        for each in (path, tmp_path / "int8.onnx")
+    )
+    # Not the likeliest answers: those of networks with random weights are so nearly alike that rounding decides.
+    assert np.abs(after - before).max() < 0.05
     made = {node.output[0]: node.op_type for node in model.graph.node}
     convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
     assert {made[node.input[1]] for node in convolutions} == {"DequantizeLinear"}
