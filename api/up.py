@@ -40,32 +40,28 @@ class AlreadyRunning(Conflict):  # named as in storage.errors
 def up(settings: Settings) -> int:
     """Run the system until SIGINT, SIGTERM or SIGHUP; a second one kills at once. Returns the exit status.
 
-    Raises ConfigurationError for settings that can't work; says so and returns 1 where another one runs already.
+    Raises ConfigurationError for settings that can't work, AlreadyRunning if another one runs on the same data.
     """
     settings.check_exposure()
     if settings.broker_url:
         settings.check_broker()
     data = _make_data_folder(settings)
-    try:
-        with _alone(data) as lock, _stop_signals() as stop:
-            port = find_port(settings.host, settings.port)
-            if settings.port and port != settings.port:
-                say(f"port {settings.port} is taken by another program: using {port}")
-            with suppress(OSError):  # no room: it is but a note for those who come second
-                lock.write_text(f"{os.getpid()} {address_of(settings.host, port)}\n")
-            resolved = settings.model_copy(
-                update={
-                    "data": data,
-                    "port": port,
-                    "database_url": settings.resolved_database_url,
-                    "model": settings.model.resolve(),
-                    "yunet": settings.yunet and settings.yunet.resolve(),
-                }
-            )
-            return Supervisor(resolved, stop).run()
-    except AlreadyRunning as error:
-        say(error.message)
-        return 1
+    with _alone(data) as lock, _stop_signals() as stop:
+        port = find_port(settings.host, settings.port)
+        if settings.port and port != settings.port:
+            say(f"port {settings.port} is taken by another program: using {port}")
+        with suppress(OSError):  # no room: it is but a note for those who come second
+            lock.write_text(f"{os.getpid()} {address_of(settings.host, port)}\n")
+        resolved = settings.model_copy(
+            update={
+                "data": data,
+                "port": port,
+                "database_url": settings.resolved_database_url,
+                "model": settings.model.resolve(),
+                "yunet": settings.yunet and settings.yunet.resolve(),
+            }
+        )
+        return Supervisor(resolved, stop).run()
 
 
 def _make_data_folder(settings: Settings) -> Path:

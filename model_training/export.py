@@ -18,6 +18,7 @@ import json
 import sys
 import tempfile
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -25,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
+from model_training import metrics
 from model_training.adjustment import class_shares
 from model_training.calibration import apply_temperature, fit_temperature
 from model_training.commands import run_command
@@ -34,6 +36,7 @@ from model_training.folding import fold_adjustment, fold_temperature
 from model_training.heldback import held_back_part
 from model_training.metadata import read_metadata, score
 from model_training.properties import set_metadata
+from model_training.report import confusion_of
 from model_training.runs import RunMeta, epoch_of, load_network, read_history, read_meta
 from model_training.selective import WANTED_ACCURACY, choose_threshold
 from storage.errors import InputError
@@ -83,8 +86,10 @@ def export_command(options: argparse.Namespace) -> None:
         shares = class_shares(meta["training"]["classes"])
         fold_adjustment(network, shares, tau=options.logit_adjustment)
         origin |= {"logit_adjustment": str(options.logit_adjustment)}
+        if options.calibrate is None:
+            del origin["accuracy"]  # that of the run, whose network answers otherwise
     if options.calibrate is not None:
-        origin |= calibrate(network, held_back_part(options.calibrate, origin))
+        origin |= calibrate(network, held_back_part(options.calibrate, origin), origin)
     if options.calibrated_as is not None:
         origin |= calibrate_as(network, options.calibrated_as, tau=options.logit_adjustment)
     with tempfile.TemporaryDirectory() as folder:
@@ -101,14 +106,22 @@ def export_command(options: argparse.Namespace) -> None:
     print(f"{options.out}: {size} bytes, differs from Keras by at most {difference:.1e}")
 
 
-def calibrate(network: keras.Model, faces: FaceSet) -> dict[str, str]:
-    """Fold a temperature fitted on faces into the network; return it, and a threshold, as metadata."""
+def calibrate(network: keras.Model, faces: FaceSet, origin: Mapping[str, str]) -> dict[str, str]:
+    """Fold a temperature fitted on faces into the network; return it, a threshold and the accuracy there, as metadata.
+
+    origin: the metadata of the run, whose accuracy is another if the network has been adjusted since.
+    """
     probabilities = network.predict(as_input(faces.images), batch_size=256, verbose=0)
     temperature = fit_temperature(faces.labels, probabilities)
     fold_temperature(network, temperature)
     print(f"temperature {temperature:.4f}, fitted on the validation part")
     calibrated = apply_temperature(probabilities, temperature)
-    return {"temperature": f"{temperature:.4f}", **threshold_metadata(faces, calibrated)}
+    accuracy = round(float(metrics.accuracy(confusion_of(faces, probabilities))), 4)
+    return {
+        "temperature": f"{temperature:.4f}",
+        "accuracy": json.dumps({**json.loads(origin["accuracy"]), "accuracy": accuracy}),
+        **threshold_metadata(faces, calibrated),
+    }
 
 
 def calibrate_as(network: keras.Model, other: Path, *, tau: float) -> dict[str, str]:

@@ -133,6 +133,7 @@ def find_recipe(options: argparse.Namespace, meta: RunMeta) -> AnnealedRecipe:
     schedule = replace(
         recipe.schedule,
         epochs=options.epochs,
+        validation_fraction=float(meta["settings"]["schedule"]["validation_fraction"] or 0),
         learning_rate=options.learning_rate,
         time_budget_minutes=options.time_budget,
         mixed_precision=False,  # the saved network computes in float32, and its copies do

@@ -5,14 +5,15 @@ face and its mirror image. `train --teacher taught.npz` lets a network learn fro
 (distillation): several networks are wiser than each, and one of their answers costs nothing to look up.
 Faces stand there as digests of their pixels, so the file is small and shows nobody. --answers adds the teachers
 of an earlier file, each of which counts as much as each of the models. --votes makes of their answers, together with the
-votes of FER+, what the label most likely is (posterior.py), fitted on the faces that the first model's run held back. It
-prints how well the teachers alone read those.
+votes of FER+, what the label most likely is (posterior.py), fitted on the faces that the models' runs held back (nothing is
+known of the teachers of an earlier file). It prints how well the teachers alone read those.
 """
 
 import argparse
 import hashlib
 import sys
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from model_training.calibration import apply_temperature, fit_temperature
 from model_training.commands import check_output, run_command
 from model_training.contract import as_input
 from model_training.datasets import read_faces
-from model_training.faces import FaceSet
+from model_training.faces import FaceSet, find_copies
 from model_training.heldback import held_back_part
 from model_training.posterior import fit_posterior, votes_of
 from model_training.report import confusion_of
@@ -91,13 +92,24 @@ def told_of_votes(
 
     Prints what the answers alone are worth on the faces held back.
     """
-    meta = read_meta(options.models[0].parent)
-    held_back = held_back_part(options.data, as_metadata(meta))
+    held_back = held_back_by_all(options.models, options.data)
     here = Answers(digests(faces.images), said.astype(np.float16), 1)
     unlearned = find_answers(held_back, here, options.data)
     posterior = fit_posterior(unlearned, held_back)
     print(worth(held_back, unlearned), flush=True)
     return posterior.probabilities(said, votes_of(faces))
+
+
+def held_back_by_all(models: Sequence[Path], data: Path) -> FaceSet:
+    """Return the faces that the first model's run held back. Raises InputError if another one learned from some of them."""
+    parts = [held_back_part(data, as_metadata(read_meta(path.parent))) for path in models]
+    for path, theirs in zip(models, parts, strict=True):
+        if not find_copies(parts[0], of=theirs).all():
+            raise InputError(
+                f"--votes {path}: expected runs that held the same faces back as that of {models[0]}, or more; this one "
+                "learned from some of them"
+            )
+    return parts[0]
 
 
 def worth(held_back: FaceSet, answers: npt.NDArray[np.floating]) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from storage.errors import PathNotFound, TransientError
+from storage.errors import ConfigurationError, PathNotFound, TransientError
 
 _JOB_FOLDER = re.compile(r"[0-9a-f]{32}(\.deleted)?")
 _CHUNK_BYTES = 1024 * 1024
@@ -90,12 +90,17 @@ class Blobs:
     def open(self, location: str) -> int:
         """Open a medium for reading and return its descriptor, to be closed by the caller.
 
-        Raises PathNotFound if it is gone, TransientError if this machine can't open it now.
+        Raises PathNotFound if it is gone, TransientError if this machine can't open it now, ConfigurationError if it lacks
+        the folder of all uploads: then nothing is known of any of them.
         """
         path = self._path(location)
         try:
             return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+            if is_upload(location) and not self.folder.is_dir():
+                raise ConfigurationError(
+                    f"the folder of all uploads, {self.folder}, is not there: is its drive mounted? Else set AFFECTLINE_DATA"
+                ) from error
             raise PathNotFound(f"the medium can't be opened: {error.strerror}") from error
         except OSError as error:
             raise TransientError(f"the medium can't be opened now: {error.strerror}") from error

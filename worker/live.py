@@ -133,6 +133,7 @@ class _Session:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="live")
         self._busy = threading.Lock()
         self._used_s = time.monotonic()
+        self._ended = False
 
     def begin(self) -> None:
         self._ask(b"", live_messages.begin_request(), live_messages.read_begun)
@@ -154,6 +155,8 @@ class _Session:
         self, jpeg: bytes, request: Message, read: Callable[[Message], Answer]
     ) -> Future[Answer]:
         def ask() -> Answer:
+            if self._ended:  # asked for another picture, the analyser would start anew
+                raise LiveNotFound()
             with _in_memory(jpeg) as picture:
                 return self._analyser.ask(request, (picture,), tick=_nothing, read=read)
 
@@ -164,6 +167,7 @@ class _Session:
 
     def end(self) -> None:
         """Kill the analyser, after the picture it may be looking at, and let the thread go."""
+        self._ended = True
         with contextlib.suppress(RuntimeError):  # it is ending already
             self._thread.submit(self._analyser.close)
         self._thread.shutdown(wait=True)

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from contextlib import AbstractContextManager
 from typing import Any
 
 from flask import Response, request
@@ -86,13 +87,18 @@ def post_job(query: NewJobQuery) -> Response:
     options = services().settings.parse_options(query.given())
     limit = services().settings.max_upload_bytes
     check_announced_size(request, max_bytes=limit)
-    with receiving(services().blobs, max_bytes=limit) as incoming:
+    with _receiving() as incoming:
         if is_form(request):
             medium, options = _medium_of_form(query, incoming)
         else:
             medium = _medium_of_body(query, incoming)
         create_job(services().database, incoming.job_id, medium=medium, options=options)
     return _accepted(incoming.job_id)
+
+
+def _receiving() -> AbstractContextManager[IncomingMedium]:
+    here = services()
+    return receiving(here.blobs, here.database, max_bytes=here.settings.max_upload_bytes)
 
 
 def _medium_of_form(
@@ -141,7 +147,7 @@ def post_sample_job(query: OptionsQuery) -> Response:
     clip = find_sample_clip(services().settings)
     with (
         open_sample_clip(clip) as pieces,
-        receiving(services().blobs, max_bytes=services().settings.max_upload_bytes) as incoming,
+        _receiving() as incoming,
     ):
         for piece in pieces:
             incoming.write(piece)

@@ -14,12 +14,14 @@ from typing import IO, BinaryIO
 
 from flask import Request, Response
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]  # no types
+from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Event, Field, File, MultipartDecoder, NeedData, State
 
 from storage.blobs import Blobs
+from storage.database import Database
 from storage.errors import IncompleteUpload, InputError, InvalidOption, StorageFull, TooLarge
-from storage.jobs import StoredMedium, new_job_id
+from storage.jobs import StoredMedium, exists, new_job_id
 from worker.intake import HEAD_BYTES, check_head
 
 PIECE_BYTES = 64 * 1024
@@ -85,18 +87,27 @@ class IncomingMedium:
 
 
 @contextlib.contextmanager
-def receiving(blobs: Blobs, *, max_bytes: int) -> Iterator[IncomingMedium]:
-    """Make room for a new job's medium; leaving by an exception removes every trace of it."""
+def receiving(blobs: Blobs, database: Database, *, max_bytes: int) -> Iterator[IncomingMedium]:
+    """Make room for a new job's medium; leaving by an exception removes every trace of it, unless the job may stand."""
     job_id = new_job_id()
     try:
         location, file = blobs.create(job_id)
         with file:
             yield IncomingMedium(job_id, location, file, max_bytes=max_bytes)
     except BaseException as error:  # whatever ends an upload, its bytes must go
-        blobs.delete(job_id)
+        if not (isinstance(error, DBAPIError) and _may_stand(database, job_id)):
+            blobs.delete(job_id)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFull() from error
         raise
+
+
+def _may_stand(database: Database, job_id: str) -> bool:
+    """Tell whether a job may have been recorded, and only the database's answer to that got lost."""
+    try:
+        return exists(database, job_id)
+    except DBAPIError:
+        return True  # if not, the sweeper removes the bytes later
 
 
 def checked_filename(given: str) -> str:

@@ -5,16 +5,19 @@ import io
 import logging
 import zlib
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 from flask.testing import FlaskClient
 from flask_openapi.openapi import OpenAPI
+from sqlalchemy.exc import OperationalError
 
 from api.app import create_app
+from api.http import jobs as routes
 from storage.blobs import Blobs
 from storage.claims import Capabilities, claim_next
 from storage.database import Database
-from storage.jobs import list_jobs
+from storage.jobs import create_job, list_jobs
 from storage.settings import Settings
 from tests.api.conftest import MAX_UPLOAD_BYTES
 from tests.api.replies import problem_of
@@ -112,6 +115,31 @@ def test_a_broker_that_is_away_does_not_fail_the_upload(
 
     assert reply.status_code == 202
     assert "no hint was sent" in caplog.text
+
+
+@pytest.mark.logs_errors
+@pytest.mark.parametrize("stands", [True, False])
+def test_the_bytes_stay_if_their_job_stands_and_only_the_databases_answer_got_lost(
+    client: FlaskClient,
+    database: Database,
+    blobs: Blobs,
+    monkeypatch: pytest.MonkeyPatch,
+    stands: bool,
+) -> None:
+    """Symptom: the caller was told to try again later, and a job without its file failed beside that."""
+
+    def lose_the_answer(*given: Any, **named: Any) -> NoReturn:
+        if stands:
+            create_job(*given, **named)
+        raise OperationalError("COMMIT", None, Exception("the connection is lost"))
+
+    monkeypatch.setattr(routes, "create_job", lose_the_answer)
+    reply = client.post("/v1/jobs?filename=face.png", data=PNG)
+
+    problem_of(reply, status=503, code="database_unavailable")
+    found = [blobs.folder / job.id / "media" for job in list_jobs(database)]
+    assert len(found) == stands
+    assert [path for path in stored_files(blobs) if path.is_file()] == found
 
 
 @pytest.mark.usefixtures("nothing_is_left")

@@ -110,6 +110,7 @@ def test_a_second_start_on_the_same_data_names_the_first_and_fails(
         end(second)
 
     assert status == 1
+    assert "affectline: already_running: " in second.output
     assert f"already runs on {lasting_system.data}: {lasting_system.address}" in second.output
 
 

@@ -115,6 +115,29 @@ def test_a_model_that_is_never_right_often_enough_states_no_threshold(
     assert "no threshold is stated" in capsys.readouterr().out
 
 
+def test_the_metadata_states_the_accuracy_of_the_network_that_is_exported():
+    """Symptom: it was that of the network before its adjustment."""
+    network = build_seed_network(SeedNetwork(filters=(4, 4, 4, 4), dense_units=8))
+    faces = draw_faces([0, 1, 2, 3, 4, 5, 6, 3, 3])
+    origin = {"accuracy": json.dumps({"n": 9, "accuracy": 0.99, "epoch": 2})}
+
+    stated = json.loads(export.calibrate(network, faces, origin)["accuracy"])
+
+    said = network.predict(as_input(faces.images), verbose=0).argmax(axis=1)
+    accuracy = (said == faces.labels).mean()
+    assert stated == {"n": 9, "accuracy": pytest.approx(accuracy, abs=1e-4), "epoch": 2}
+
+
+def test_of_an_adjusted_network_that_was_not_measured_no_accuracy_is_stated(
+    run_folder: Path, tmp_path: Path
+):
+    command = ["--model", str(run_folder / "best.keras"), "--out", str(tmp_path / "model.onnx")]
+
+    assert export.main([*command, "--logit-adjustment", "0.3"]) == 0
+
+    assert "accuracy" not in _metadata(tmp_path / "model.onnx")
+
+
 @pytest.fixture
 def calibrated(exported: Path, tmp_path: Path) -> Path:
     """A model file that states a temperature and a threshold."""

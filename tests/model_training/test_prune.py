@@ -269,6 +269,17 @@ def test_a_run_of_another_seed_is_pruned_on_the_faces_it_held_back(compact_run: 
     assert np.array_equal(held_back.images, first.images)
 
 
+def test_a_run_that_held_back_less_is_pruned_on_what_it_held_back(compact_run: Path):
+    """Symptom: the right data was refused as another run's."""
+    meta = read_meta(compact_run)
+    meta["settings"]["schedule"]["validation_fraction"] = 0.03
+    options = prune.parse_arguments(
+        ["--model", str(compact_run / "best.keras"), "--data", "x", "--out", "y", "--keep", "1"]
+    )
+
+    assert prune.find_recipe(options, meta).schedule.validation_fraction == 0.03
+
+
 def test_other_faces_than_the_run_had_are_refused(
     compact_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

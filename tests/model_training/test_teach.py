@@ -1,5 +1,7 @@
 """Teachers' answers are cached in a file and found again by the pixels of a face."""
 
+import json
+import shutil
 from pathlib import Path
 
 import keras
@@ -101,6 +103,26 @@ def test_what_the_teachers_are_worth_on_faces_they_never_learned_from_is_told(
         -1
     ]  # of an untrained network's one answer for all
     assert f"without votes: {accuracy:.4f} of the 14 faces held back" in capsys.readouterr().out
+
+
+def test_a_teacher_that_learned_from_faces_another_held_back_is_not_asked_with_it(
+    voted_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """Symptom: it knew their labels, and was said to be worth more than it is."""
+    model = voted_run / "best.keras"
+    (tmp_path / "other").mkdir()
+    other = shutil.copy(model, tmp_path / "other")
+    meta = json.loads((voted_run / "meta.json").read_text())
+    meta["validation"]["cut_seed"] = 5  # other faces, as many of each expression
+    (tmp_path / "other" / "meta.json").write_text(json.dumps(meta))
+    arguments = ["--data", str(voted_run.parent / "faces.npz"), "--votes"]
+
+    arguments += ["--out", str(tmp_path / "t.npz"), "--models", str(model), str(other)]
+    assert teach.main(arguments) == 2
+
+    assert (
+        f"--votes {other}: expected runs that held the same faces back" in capsys.readouterr().err
+    )
 
 
 def test_a_surer_teacher_that_is_right_is_worth_more():

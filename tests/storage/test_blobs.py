@@ -13,7 +13,7 @@ from unittest.mock import Mock
 import pytest
 
 from storage.blobs import Blobs, file_location, sha256_of
-from storage.errors import PathNotFound
+from storage.errors import ConfigurationError, PathNotFound
 
 
 def read(blobs: Blobs, location: str) -> bytes:
@@ -54,6 +54,17 @@ def test_deleting_removes_the_bytes_and_may_be_repeated(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(PathNotFound, match="No such file"):
         blobs.open(location)
+
+
+def test_a_missing_folder_of_all_uploads_says_nothing_of_one_of_them(tmp_path: Path) -> None:
+    own = tmp_path / "video.mp4"
+
+    blobs = Blobs(tmp_path / "not_mounted")
+
+    with pytest.raises(ConfigurationError, match="not_mounted, is not there: is its drive mounted"):
+        blobs.open("blob:abc/media")
+    with pytest.raises(PathNotFound):
+        blobs.open(file_location(own))
 
 
 def test_deleting_removes_all_while_pictures_are_still_being_made(tmp_path: Path) -> None:

@@ -1,18 +1,24 @@
 """Segments decoded on their own give the frames of the whole."""
 
 import dataclasses
+import errno
+import os
+from fractions import Fraction
 from pathlib import Path
+from typing import NoReturn
+from unittest.mock import Mock
 
 import av
+import av.error
 import numpy as np
 import pytest
 
-from storage.errors import PlanMismatch
+from storage.errors import PlanMismatch, TransientError
 from storage.records import MediaPlan, SegmentSlice
 from tests.vision.conftest import descriptor, no_progress, planned
 from tests.vision.made_media import B_FRAMES, OPEN_GOP, Recipe, moving_pictures, write_video
 from worker.vision.decode import decode_segment
-from worker.vision.medium import Medium
+from worker.vision.medium import Medium, open_medium
 
 RECIPES = {
     "b_frames.mp4": Recipe(options=B_FRAMES),
@@ -127,6 +133,90 @@ def test_damaged_packets_are_left_out_and_counted(tmp_path: Path) -> None:
 
     assert len(fingerprints(file, again)) == again.media.frame_count == 18
     assert again.media.damaged_packets == 2
+
+
+@pytest.mark.parametrize("container", ["mkv", "mp4", "ts", "flv"])
+def test_pictures_that_the_decoder_withholds_are_counted_as_damage(
+    container: str, tmp_path: Path
+) -> None:
+    """Symptom: two lost packets cost twelve pictures of 48, and nothing told."""
+    file = write_with_packets_lost(tmp_path / f"lost.{container}", lost=(20, 30))
+
+    plan = planned(file, full_decode=True)
+
+    assert plan.media.frame_count < 48
+    assert plan.media.frame_count + plan.media.damaged_packets == 48
+
+
+def write_with_packets_lost(file: Path, *, lost: tuple[int, ...]) -> Path:
+    """Fifty pictures, each built on the one before, with nothing in the packets of some of them."""
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"bf": "0"})
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        packets = []
+        for number in range(50):  # lighter and lighter: the encoder bets on what it has shown
+            picture = np.full((120, 160, 3), 5 * number, np.uint8)
+            picture[:, 3 * number : 3 * number + 10] = 255
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            packets += stream.encode(frame)
+        packets += stream.encode(None)
+        for number in lost:
+            whole, packets[number] = packets[number], av.Packet(b"")
+            packets[number].pts, packets[number].dts = whole.pts, whole.dts
+            packets[number].time_base, packets[number].stream = whole.time_base, stream
+        container.mux(packets)
+    return file
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["b_frames.mp4", "open_gop.ts", "mpeg2.ts", "mpeg4.avi", "program.mpg", "interlaced.ts"],
+)
+def test_a_whole_recording_is_not_said_to_be_damaged_when_all_of_it_is_decoded(
+    name: str, tmp_path: Path
+) -> None:
+    interlaced = Recipe(codec="mpeg2video", options={"flags": "+ildct+ilme"})
+    recipe = RECIPES.get(name, interlaced)
+    file = write_video(tmp_path / name, moving_pictures(30), recipe)
+
+    assert planned(file, full_decode=True).media.damaged_packets == 0
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ETIMEDOUT])
+def test_a_disk_that_fails_is_no_file_that_breaks_off(number: int, tmp_path: Path) -> None:
+    """Symptom: seconds of trouble with a network share cost the rest of a recording, and its job was done."""
+    file = write_video(tmp_path / "video.mp4", moving_pictures(5), Recipe())
+    with descriptor(file) as fd, open_medium(fd) as medium:
+        failure = av.error.OSError(number, os.strerror(number))
+        failing = dataclasses.replace(medium, container=Mock(demux=Mock(side_effect=failure)))
+
+        os.lseek(fd, 100, os.SEEK_SET)
+        with pytest.raises(TransientError, match="can't be read on at the moment"):
+            list(failing.packets())
+        os.lseek(fd, 0, os.SEEK_END)  # demuxers say so of a cut-off file, when they have read all
+        assert list(failing.packets()) == []
+        assert failing.damaged == 1
+
+
+def test_a_disk_that_fails_when_a_file_is_opened_does_not_make_it_corrupt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FFmpeg calls it invalid data."""
+    file = write_video(tmp_path / "video.mp4", moving_pictures(5), Recipe())
+    file.write_bytes(file.read_bytes()[:-300])
+
+    def fail(*_: int) -> NoReturn:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "pread", fail)
+
+    with (
+        pytest.raises(TransientError, match="Input/output error"),
+        descriptor(file) as fd,
+        open_medium(fd),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("change", ["missing", "unexpected", "too_many"])

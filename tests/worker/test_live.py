@@ -96,6 +96,23 @@ def test_closing_ends_the_process(
             sessions.close(gone)
 
 
+def test_a_picture_that_comes_while_its_session_ends_does_not_start_it_anew(
+    sessions: LiveSessions,
+    session: str,
+    others: set[psutil.Process],
+    picture: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ending = sessions._sessions[session]
+    monkeypatch.setattr(ending._thread, "shutdown", lambda wait: None)  # not yet
+    ending.end()
+
+    with pytest.raises(LiveNotFound):
+        ending.look(picture)
+
+    assert analysers() == others
+
+
 def test_a_picture_that_cannot_be_used_leaves_the_session_open(
     sessions: LiveSessions, session: str, picture: bytes
 ) -> None:

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import select, update
 
 from storage import claims, failures, jobs, timelines
-from storage.errors import ModelContractError
+from storage.blobs import sha256_of
+from storage.errors import ConfigurationError, ModelContractError
 from storage.exports import csv_lines
 from storage.labels import UNCERTAIN_BELOW
 from storage.records import Detector, JobOptions, JobState, SegmentKind, SegmentSlice
@@ -308,6 +309,28 @@ def test_a_worker_whose_model_is_broken_harms_no_job(
 
     assert jobs.get_job(engine.database, job_id).state is JobState.RUNNING
     assert claims.count_ready(engine.database) == 1
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_worker_whose_drive_is_not_mounted_harms_no_job(
+    engine: Engine, new_analyser: NewAnalyser, clip: Path
+) -> None:
+    """Symptom: one such worker of a fleet failed every job that waited, within seconds."""
+    job_id = jobs.new_job_id()
+    location, file = engine.blobs.create(job_id)
+    with file:
+        file.write(clip.read_bytes())
+    medium = jobs.StoredMedium(clip.name, location, clip.stat().st_size, sha256_of(clip))
+    jobs.create_job(engine.database, job_id, medium=medium, options=JobOptions())
+    elsewhere = engine.blobs.folder.rename(engine.blobs.folder.with_name("elsewhere"))
+
+    with pytest.raises(ConfigurationError, match="is its drive mounted"):
+        work_next(engine, new_analyser())
+
+    assert jobs.get_job(engine.database, job_id).state is JobState.RUNNING
+    elsewhere.rename(engine.blobs.folder)
+    work_to_the_end(engine, new_analyser())
+    assert jobs.get_job(engine.database, job_id).state is JobState.DONE
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

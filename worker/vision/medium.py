@@ -6,6 +6,7 @@ address. One thread, one decoder per opening: frame threads cost up to 32 % more
 
 from __future__ import annotations  # PyAV's Packet[...] exists for type checkers only
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +22,15 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from storage.errors import CorruptMedia, EmptyFile, InputError, NoVideo, TooLarge, UnsupportedMedia
+from storage.errors import (
+    CorruptMedia,
+    EmptyFile,
+    InputError,
+    NoVideo,
+    TooLarge,
+    TransientError,
+    UnsupportedMedia,
+)
 from worker.intake import EXPECTED_MEDIA, HEAD_BYTES, looks_like_media
 from worker.vision import formats
 
@@ -31,6 +40,9 @@ SIZE_COMPLAINT = "max pixel count"
 Progress = Callable[[int, int], None]
 """Called as progress(frames done, frames in all or 0 while unknown): display and heartbeat in one."""
 FALLBACK_TIME_BASE = Fraction(1, 1_000_000)
+NOT_OF_THE_FILE = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT})
+"""What reading fails with when a disk, a network share or its server does. Demuxers say EIO too where a file was cut off."""
+READ_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,7 @@ class Medium:
     container: InputContainer
     stream: VideoStream
     limits: MediaLimits
+    fd: int
     damaged: int = field(default=0)
     """Packets that could not be decoded so far; they are skipped. An end that can't be read counts as one."""
 
@@ -79,7 +92,7 @@ class Medium:
     def packets(self) -> Iterator[Packet[VideoStream]]:
         """Read the stream's packets on from here; a file that breaks off simply ends. The last one is empty: it flushes.
 
-        Raises TooLarge after `limits.max_frames` packets, or if memory runs out.
+        Raises TooLarge after `limits.max_frames` packets, or if memory runs out; TransientError if reading fails, not the file.
         """
         count = 0
         try:
@@ -92,7 +105,9 @@ class Medium:
                     raise too_many_frames(self.limits)
         except av.error.MemoryError as error:
             raise out_of_memory() from error
-        except av.error.FFmpegError:
+        except av.error.FFmpegError as error:
+            if error.errno in NOT_OF_THE_FILE and not _read_to_its_end(self.fd):
+                raise _unreadable_now(error.strerror) from error
             self.damaged += 1  # the tail cannot be read: what came before it stands
 
     def decode(self, packets: Iterator[Packet[VideoStream]]) -> Iterator[VideoFrame]:
@@ -124,6 +139,14 @@ class Medium:
         return True
 
 
+def _read_to_its_end(fd: int) -> bool:
+    return os.lseek(fd, 0, os.SEEK_CUR) >= os.fstat(fd).st_size
+
+
+def _unreadable_now(reason: str | None) -> TransientError:
+    return TransientError(f"the file can't be read on at the moment: {reason}")
+
+
 def out_of_memory() -> TooLarge:
     return TooLarge("decoding this file needs more memory than this installation allows")
 
@@ -141,7 +164,7 @@ def open_medium(fd: int, limits: MediaLimits = DEFAULT_LIMITS) -> Iterator[Mediu
 
     The descriptor stays open and is read from its beginning (FFmpeg works on a duplicate, which shares the file position:
     one opening at a time). Cover art, thumbnails and the tiles of a tiled HEIF do not count as video.
-    Raises EmptyFile, UnsupportedMedia, NoVideo, CorruptMedia or TooLarge.
+    Raises EmptyFile, UnsupportedMedia, NoVideo, CorruptMedia or TooLarge; TransientError if it can't be read at the moment.
     """
     if os.fstat(fd).st_size == 0:
         raise EmptyFile
@@ -155,7 +178,7 @@ def open_medium(fd: int, limits: MediaLimits = DEFAULT_LIMITS) -> Iterator[Mediu
         context.thread_type = "NONE"
         context.thread_count = 1
         context.options = {"max_pixels": str(limits.max_pixels)}
-        yield Medium(container, stream, limits)
+        yield Medium(container, stream, limits, fd)
     finally:
         container.close()
 
@@ -181,7 +204,17 @@ def _open_container(fd: int, limits: MediaLimits) -> InputContainer:
     except av.error.MemoryError as error:
         raise out_of_memory() from error
     except av.error.FFmpegError as error:
+        _check_readable(fd)
         raise _unreadable(fd) from error
+
+
+def _check_readable(fd: int) -> None:
+    """Read a file that FFmpeg can't open, which does not tell why. Raises TransientError if that fails as well."""
+    try:
+        for start in range(0, os.fstat(fd).st_size, READ_BYTES):
+            os.pread(fd, READ_BYTES, start)
+    except OSError as error:
+        raise _unreadable_now(error.strerror) from error
 
 
 def _unreadable(fd: int) -> UnsupportedMedia | CorruptMedia:

@@ -1,11 +1,16 @@
 """The plan of a medium: every frame with its exact time, what to look at, and where to cut."""
 
+from __future__ import annotations  # PyAV's Packet[...] exists for type checkers only
+
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import NamedTuple
 
+from av.packet import Packet
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from storage.errors import TooLarge
 from storage.records import JobOptions, MediaInfo, MediaPlan, microseconds
@@ -168,11 +173,11 @@ def _list_packets(medium: Medium, *, progress: Progress) -> FrameList | None:
     """
     pts: list[int] = []
     keys: list[segmentation.KeyPacket] = []
-    vp8 = medium.codec_name in {"vp8", "libvpx"}
+    vp8 = _is_vp8(medium)
     for count, packet in enumerate(medium.packets()):
         if count % PACKETS_PER_REPORT == 0:
             progress(count, medium.stream.frames)
-        if packet.is_discard or (vp8 and not bytes(packet)[0] & VP8_SHOW_FRAME):
+        if not _is_shown(packet, vp8=vp8):
             continue
         if packet.pts is None:
             return None
@@ -187,11 +192,32 @@ def _list_packets(medium: Medium, *, progress: Progress) -> FrameList | None:
     )
 
 
+def _is_vp8(medium: Medium) -> bool:
+    return medium.codec_name in {"vp8", "libvpx"}
+
+
+def _is_shown(packet: Packet[VideoStream], *, vp8: bool) -> bool:
+    """Whether a packet is of a picture that players show."""
+    return not (packet.is_discard or (vp8 and not bytes(packet)[0] & VP8_SHOW_FRAME))
+
+
 def _list_pictures(medium: Medium, *, progress: Progress) -> FrameList:
-    """List the frames by decoding everything; empty if nothing decodes."""
+    """List the frames by decoding everything; empty if nothing decodes.
+
+    Decoders withhold pictures without a word, too: those that build on lost ones.
+    """
     given: list[int | None] = []
     durations: list[int | None] = []
-    for count, picture in enumerate(medium.decode(medium.packets())):
+    vp8, shown, interlaced = _is_vp8(medium), 0, False
+
+    def packets() -> Iterator[Packet[VideoStream]]:
+        nonlocal shown
+        for packet in medium.packets():
+            shown += _is_shown(packet, vp8=vp8)
+            yield packet
+
+    for count, picture in enumerate(medium.decode(packets())):
+        interlaced |= picture.interlaced_frame
         progress(count, medium.stream.frames)
         given.append(picture.pts)
         durations.append(picture.duration)
@@ -201,10 +227,12 @@ def _list_pictures(medium: Medium, *, progress: Progress) -> FrameList:
         return FrameList([], [], full_decode=True, times_estimated=False)
     nominal = nominal_duration(medium.stream.average_rate, medium.time_base)
     times = complete_times(given, durations, nominal=nominal)
+    # A packet may hold but one field of a picture.
+    withheld = 0 if interlaced or not _tells_frames(medium) else shown - len(given)
     return FrameList(
         times.pts,
         [],
         full_decode=True,
         times_estimated=times.estimated,
-        damaged_packets=medium.damaged,
+        damaged_packets=max(medium.damaged, withheld),
     )
