@@ -141,6 +141,7 @@ class _Session:
         self._tries: Counter[int] = Counter()  # index of the input -> how often it changed
         self._open: dict[int, str] = {}  # index of the input -> id of its job
         self._taken_in: dict[str, FileState] = {}  # id of the job -> the file when it was hashed
+        self._done_before: set[str] = set()  # ids of jobs that an earlier call did
         self._removed: defaultdict[str, set[str]] = defaultdict(set)  # location -> SHA-256 of media
 
     def run(self, show: Show, check_workers: Callable[[], None]) -> list[Item]:
@@ -192,7 +193,7 @@ class _Session:
         self._check_own(given, medium)
         known = jobs.find_job(self._database, medium.location)
         if known is not None and known.id in self._open.values():
-            return known.id  # the same file was given twice
+            return known.id  # a link leads to it that led elsewhere when the inputs were found
         job_id = self._kept_job(known, medium)
         if job_id is None:
             job_id = jobs.new_job_id()
@@ -222,6 +223,8 @@ class _Session:
             return None
         if known.state in ENDED_EARLY:
             retry_job(self._database, known.id)
+        if known.state is JobState.DONE:
+            self._done_before.add(known.id)
         return known.id
 
     def _remove(self, known: JobView) -> None:
@@ -250,9 +253,14 @@ class _Session:
         except (PathNotFound, OutputFailed) as error:
             item = refused_item(given, error)
         else:
-            item = (done_item if view.state is JobState.DONE else failed_item)(given, view)
+            item = self._ended_item(given, view)
         del self._open[index]
         self._end(index, item)
+
+    def _ended_item(self, given: Input, view: JobView) -> Item:
+        if view.state is JobState.FAILED:
+            return failed_item(given, view)
+        return done_item(given, view, done_before=view.id in self._done_before)
 
     def _start_over(self, view: JobView, error: FileChanging) -> None:
         """Throw away what was seen of a file that changed meanwhile; every input that waits for it is taken in again."""

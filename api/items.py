@@ -18,9 +18,18 @@ from storage.jobs import JobView
 from storage.records import SCORE_UNIT, MediaInfo, Scores
 from storage.version import VERSION
 
-ITEM_COLUMNS = ("path", "sha256", "state", "code", "frames", "frames_with_face", "seconds")
-_BEGINNINGS = (",".join(CSV_COLUMNS[:9]), ",".join(ITEM_COLUMNS))
-"""Of a timeline and of items.csv; later versions may add columns at the end."""
+ITEM_COLUMNS = (
+    "path",
+    "sha256",
+    "state",
+    "code",
+    "frames",
+    "frames_with_face",
+    "seconds",
+    "timeline",
+)
+_BEGINNINGS = (",".join(CSV_COLUMNS[:9]), ",".join(ITEM_COLUMNS[:7]))
+"""Of a timeline and of items.csv, in every version: columns are only added, at the end."""
 _LIBRARIES = ("av", "numpy", "onnxruntime", "opencv-python-headless")
 
 
@@ -35,7 +44,9 @@ class Item:
     frames: int | None = None  #: looked-at frames
     frames_with_face: int | None = None
     seconds: str = ""  #: time of the last frame
+    timeline: str = ""  #: the CSV's path below the output folder
     message: str = ""  #: of the error; not in the file
+    done_before: bool = False  #: by an earlier call; not in the file
 
     def cells(self) -> list[str]:
         values = [getattr(self, column) for column in ITEM_COLUMNS]
@@ -59,8 +70,8 @@ def failed_item(given: Input, view: JobView) -> Item:
     )
 
 
-def done_item(given: Input, view: JobView) -> Item:
-    """An input whose job is done."""
+def done_item(given: Input, view: JobView, *, done_before: bool) -> Item:
+    """An input whose job is done, now or by an earlier call."""
     summary, media = view.summary or {}, MediaInfo(**(view.media_info or {}))
     return Item(
         path=printable(given.path),
@@ -69,6 +80,8 @@ def done_item(given: Input, view: JobView) -> Item:
         frames=summary["frames"],
         frames_with_face=summary["frames_with_face"],
         seconds=seconds(media.duration_us),
+        timeline=printable(given.file(Path(), ".csv")),
+        done_before=done_before,
     )
 
 

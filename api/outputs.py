@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
+from typing import NamedTuple
 
 ITEMS_NAME = "items"
 """`items.csv` lists all inputs: no input may be called so."""
@@ -37,18 +38,25 @@ class Input:
         return folder / self.output.parent / f"{self.output.name}{suffix}"
 
 
+class _Found(NamedTuple):
+    path: Path
+    relative: Path  #: to what was given
+    asked_for: bool
+
+
 def find_inputs(paths: Iterable[Path], *, folder: Path) -> list[Input]:
     """Walk files and folders in order and name their outputs below `folder`.
 
     Folders behind symbolic links are walked too, each once. Hidden files and the output folder are passed over; of an input
     folder that is the output folder too, the files of earlier calls are. Equal stems of media keep their suffix (`a.mp4`,
     `a.mov`), and so does what has no media suffix; what still clashes is numbered in order. Folders that can't be listed come
-    last: they cost no file its name.
+    last: they cost no file its name. What is met again, by whatever path, is no other input.
     """
     unlistable: list[Path] = []
-    found = [item for path in paths for item in _walk(path, folder.resolve(), unlistable)]
+    met = [file for path in paths for file in _walk(path, folder.resolve(), unlistable)]
+    found = _each_once(met)
     stems = Counter(relative.with_suffix("") for _, relative, asked_for in found if asked_for)
-    found += [(path, Path(_UNLISTABLE_NAME), True) for path in unlistable]
+    found += _each_once(_Found(path, Path(_UNLISTABLE_NAME), True) for path in unlistable)
     taken = {Path(ITEMS_NAME)}
     inputs = []
     for path, relative, asked_for in found:
@@ -58,6 +66,18 @@ def find_inputs(paths: Iterable[Path], *, folder: Path) -> list[Input]:
         taken.add(output)
         inputs.append(Input(path=path, output=output, asked_for=asked_for))
     return inputs
+
+
+def _each_once(met: Iterable[_Found]) -> list[_Found]:
+    """Keep the first path to each file or folder; one that is asked for by any of its paths is asked for."""
+    found: dict[str, _Found] = {}
+    for file in met:
+        identity = os.path.realpath(
+            file.path
+        )  # Path.resolve fails at loops of links before Python 3.13
+        first = found.setdefault(identity, file)
+        found[identity] = first._replace(asked_for=first.asked_for or file.asked_for)
+    return list(found.values())
 
 
 def _is_folder(path: Path) -> bool:
@@ -81,14 +101,14 @@ def _free_name(wanted: Path, taken: set[Path]) -> Path:
     return next(name for name in chain([wanted], numbered) if name not in taken)
 
 
-def _walk(path: Path, excluded: Path, unlistable: list[Path]) -> Iterator[tuple[Path, Path, bool]]:
-    """Yield (path, path relative to what was given, asked for), and add folders that can't be listed to `unlistable`."""
+def _walk(path: Path, excluded: Path, unlistable: list[Path]) -> Iterator[_Found]:
+    """Yield the files that a path names, and add folders that can't be listed to `unlistable`."""
 
     def note(error: OSError) -> None:
         unlistable.append(Path(error.filename))
 
     if not _is_folder(path):
-        yield path, Path(path.name), True
+        yield _Found(path, Path(path.name), True)
         return
     passed_over = _OUTPUT_SUFFIXES if path.resolve() == excluded else ()
     for folder, names in _folders(path, excluded, note):
@@ -96,7 +116,7 @@ def _walk(path: Path, excluded: Path, unlistable: list[Path]) -> Iterator[tuple[
             if not name.startswith(".") and not name.endswith(passed_over):
                 found = folder / name
                 known = found.suffix.lower() in _MEDIA_SUFFIXES
-                yield found, found.relative_to(path), known
+                yield _Found(found, found.relative_to(path), known)
 
 
 def _folders(

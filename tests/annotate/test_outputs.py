@@ -92,9 +92,37 @@ def test_other_files_of_a_folder_are_not_asked_for(tmp_path: Path) -> None:
         ("README", False),
         ("a.MP4", True),
         ("b.jpeg", True),
-        ("notes.txt", False),
         ("notes.txt", True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("given_paths", "expected"),
+    [
+        (
+            ["in/a.mp4", "in/a.mp4"],
+            {
+                "in/a.mp4": "a",
+            },
+        ),
+        (["in/day/b.mp4", "in"], {"in/day/b.mp4": "b", "in/a.mp4": "a"}),
+        (["in", "in/day/b.mp4"], {"in/a.mp4": "a", "in/day/b.mp4": "day/b"}),
+        (["in/a.mp4", "in/../in/a.mp4"], {"in/a.mp4": "a"}),
+        (["link.mp4", "in/a.mp4"], {"link.mp4": "link"}),
+        (["missing.mp4", "missing.mp4"], {"missing.mp4": "missing"}),
+    ],
+    ids=["twice", "file and folder", "folder and file", "by two paths", "by a link", "missing"],
+)
+def test_a_file_that_is_met_again_is_one_input(
+    tmp_path: Path, given_paths: list[str], expected: dict[str, str]
+) -> None:
+    make_files(tmp_path, "in/a.mp4", "in/day/b.mp4")
+    (tmp_path / "link.mp4").symlink_to("in/a.mp4")
+
+    found = find_inputs([tmp_path / path for path in given_paths], folder=tmp_path / "out")
+
+    told = [(str(item.path.relative_to(tmp_path)), str(item.output)) for item in found]
+    assert told == list(expected.items())
 
 
 def test_a_folder_that_cannot_be_listed_costs_no_file_its_name(
