@@ -21,10 +21,16 @@ from rich.progress import Progress as Bars
 from sqlalchemy.exc import OperationalError
 
 from api.annotate import Progress, Show, annotate
-from api.items import Item
+from api.items import Item, printable
 from storage.blobs import Blobs
 from storage.database import Database, check_schema, is_full, migrate
-from storage.errors import AffectlineError, DatabaseUnavailable, InputError, StorageFull
+from storage.errors import (
+    AffectlineError,
+    DatabaseUnavailable,
+    InputError,
+    NothingFound,
+    StorageFull,
+)
 from storage.records import JobOptions, Scores
 from storage.settings import Settings
 from storage.version import VERSION
@@ -83,23 +89,32 @@ def annotate_command(
     options = settings.parse_options(
         {"detector": detector, "sample_fps": sample_fps, "detect_every": detect_every}
     )
-    with _progress_bars() as show:
-        items = annotate(
-            paths, output, options=options, scores=scores, settings=settings, show=show
-        )
+    try:
+        with _progress_bars() as show:
+            items = annotate(
+                paths, output, options=options, scores=scores, settings=settings, show=show
+            )
+    except KeyboardInterrupt:
+        typer.echo("stopped; call again to go on", err=True)
+        raise
     _tell_outcome(items, output)
-    if not items or any(item.state == "failed" for item in items):
+    if all(item.state == "skipped" for item in items):
+        raise NothingFound(f"no images or videos in {', '.join(map(printable, paths))}")
+    if any(item.state == "failed" for item in items):
         raise typer.Exit(EXIT_FAILED)
 
 
 def _tell_outcome(items: Sequence[Item], output: Path) -> None:
+    if not items:
+        return
     for item in items:
         if item.state == "failed":
             typer.echo(f"{item.path}: {item.code}: {item.message}", err=True)
     count = Counter(item.state for item in items)
+    before = sum(item.done_before for item in items)
     typer.echo(
-        f"{count['done']} of {len(items)} files annotated, {count['failed']} failed,"
-        f" {count['skipped']} skipped: {output / 'items.csv'}",
+        f"{count['done']} of {len(items)} files annotated{f' ({before} by an earlier call)' if before else ''},"
+        f" {count['failed']} failed, {count['skipped']} skipped: {output / 'items.csv'}",
         err=True,
     )
 

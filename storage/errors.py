@@ -119,6 +119,12 @@ class TrackNotFound(NotFound):
     code = "track_not_found"
 
 
+class NothingFound(NotFound):
+    """There are no images or videos in the folders that were named."""
+
+    code = "nothing_found"
+
+
 class Conflict(AffectlineError):
     """The job is not in a state that allows this."""
 
