@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from storage.errors import ConfigurationError, DetectorUnavailable
+from storage.expectations import expected, shown
 from storage.records import Detector, JobOptions
 
 GIB = 1024**3
@@ -66,7 +67,7 @@ class Settings(BaseSettings):
     def _strip_key(cls, key: str) -> str:
         """A mounted secret may end in a newline, and the key in a header never does."""
         if key and len(key.split()) != 1:
-            raise ValueError("expected one word without spaces")
+            raise ValueError("one word without spaces")
         return key.strip()
 
     @classmethod
@@ -78,8 +79,8 @@ class Settings(BaseSettings):
             return cls(**overrides)  # type: ignore[arg-type]  # pydantic checks them
         except ValidationError as error:
             wrong = "; ".join(
-                f"AFFECTLINE_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}"
-                f" (got {'a secret' if item['loc'] == ('api_key',) else repr(item['input'])})"
+                f"AFFECTLINE_{'_'.join(map(str, item['loc'])).upper()}: expected {expected(item)}"
+                f" (got {'a secret' if item['loc'] == ('api_key',) else shown(item['input'])})"
                 for item in error.errors()
             )
             raise ConfigurationError(f"wrong settings: {wrong}") from error

@@ -2,6 +2,8 @@
 analyser's work.
 """
 
+from codecs import getincrementaldecoder
+
 from storage.errors import EmptyFile, NoVideo, TooLarge, UnsupportedMedia
 
 HEAD_BYTES = 512
@@ -52,6 +54,7 @@ _AUDIO = (
     b"\xff\xf9",
     b"#!AMR",
 )
+_SHOWN_BYTES = 12
 _TS_PACKET_BYTES = (188, 192, 204)
 
 
@@ -69,9 +72,21 @@ def check_head(head: bytes, *, size_bytes: int, max_bytes: int | None = None) ->
         raise NoVideo(f"the file holds sound only; expected {EXPECTED_MEDIA}")
     if not looks_like_media(head):
         raise UnsupportedMedia(
-            f"the file begins with {head[:12]!r}, which no supported format does;"
+            f"the file begins with {beginning(head)}, which no supported format does;"
             f" expected {EXPECTED_MEDIA}"
         )
+
+
+def beginning(head: bytes) -> str:
+    """Show how a file begins: as text in quotes if it is any, else as bytes in hexadecimal."""
+    start = head[:_SHOWN_BYTES]
+    try:
+        # incremental: what follows may cut its last character in two
+        decoded = getincrementaldecoder("utf-8")().decode(start, final=start == head)
+        text = " ".join(decoded.split())
+    except UnicodeDecodeError:
+        text = ""
+    return f"'{text}'" if text and text.isprintable() else f"the bytes {start.hex(' ')}"
 
 
 def looks_like_media(head: bytes) -> bool:

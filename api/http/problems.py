@@ -22,6 +22,7 @@ from storage.errors import (
     StorageFull,
     TooLarge,
 )
+from storage.expectations import expected, shown
 
 logger = logging.getLogger(__name__)
 
@@ -127,8 +128,7 @@ def refuse_parameters(error: ValidationError) -> Response:
     """Raise what pydantic found wrong with path or query parameters as an error of ours."""
     raise InvalidOption(
         "; ".join(
-            f"option {'.'.join(map(str, item['loc']))} is {item['input']!r};"
-            f" expected: {item['msg'].removeprefix('Input should be ')}"
+            f"option {'.'.join(map(str, item['loc']))} is {shown(item['input'])}; expected {expected(item)}"
             for item in error.errors()
         )
     )

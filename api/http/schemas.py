@@ -58,8 +58,9 @@ class Parameters(BaseModel):
         """Raise UnknownOption naming the known ones; pydantic alone would not say which they are."""
         for name in given:
             if name not in cls.model_fields:
-                known = ", ".join(cls.model_fields) or "none"
-                raise UnknownOption(f"unknown option {name!r}; expected one of: {known}")
+                known = ", ".join(cls.model_fields)
+                wanted = f"expected one of: {known}" if known else "this address takes no options"
+                raise UnknownOption(f"unknown option {name!r}; {wanted}")
         return given
 
 

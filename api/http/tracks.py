@@ -5,6 +5,7 @@ from typing import Any
 from flask import Response, request
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from api.http.access import OPENAPI_SECURITY, require_key
 from api.http.jobs import find_job_of
@@ -26,12 +27,14 @@ from api.http.track_schemas import (
 )
 from api.http.uploads import read_body
 from storage.errors import InvalidOption, TooLarge, TrackNotFound
+from storage.expectations import expected, shown
 from storage.plots import PlotRange, read_peaks, read_plot
 from storage.records import JobState
 from storage.timelines import complete_through_us
 from storage.tracks import name_track, read_tracks
 
 MAX_BODY_BYTES = 16 * 1024
+_NAME = '{"person": "NAME"}, or {"person": null} to take a name back'
 _NAME_BODY: dict[str, Any] = {
     "required": True,
     "content": {"application/json": {"schema": TrackBody.model_json_schema()}},
@@ -98,10 +101,20 @@ def _named() -> TrackBody:
     try:
         return TrackBody.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "body"
-        given = repr(first["input"])[:100]
-        raise InvalidOption(f"option {where} is {given}; expected: {first['msg']}") from error
+        raise InvalidOption(f"{_what_is_wrong(error.errors()[0])}: send {_NAME}") from error
+
+
+def _what_is_wrong(first: ErrorDetails) -> str:
+    where = ".".join(map(str, first["loc"]))
+    if first["type"] == "json_invalid":
+        return "the body is not JSON"
+    if not where:
+        return f"the body is {shown(first['input'])}"
+    if first["type"] == "missing":
+        return f"option {where} is missing"
+    if first["type"] == "extra_forbidden":
+        return f"unknown option {where!r}"
+    return f"option {where} is {shown(first['input'])}; expected {expected(first)}"
 
 
 @blueprint.get(

@@ -98,6 +98,29 @@ def test_with_a_schema_that_was_not_upgraded_a_process_is_not_ready_and_says_wha
     assert "run 'affectline db upgrade'" in reply.get_json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        ("jobs?limit=ten", "option limit is 'ten'; expected a whole number"),
+        ("jobs?limit=0", "option limit is '0'; expected a number of at least 1"),
+        ("jobs?limit=201", "option limit is '201'; expected a number of at most 200"),
+        ("jobs/0/timeline?from_s=x", "option from_s is 'x'; expected a number"),
+        (
+            "jobs/0/timeline?from_s=nan",
+            "option from_s is 'nan'; expected a number of at most 1000000000",
+        ),
+        ("jobs/0/plot?to_s=0", "option to_s is '0'; expected a number above 0"),
+        ("jobs/0/plot?scores=all", "option scores is 'all'; expected 'raw' or 'smoothed'"),
+        ("jobs/0?full=1", "unknown option 'full'; this address takes no options"),
+    ],
+)
+def test_a_wrong_option_is_told_in_plain_words(
+    client: FlaskClient, query: str, detail: str
+) -> None:
+    """Symptom: expected: a valid integer, unable to parse string as an integer."""
+    assert client.get(f"/v1/{query}").get_json()["detail"] == detail
+
+
 def test_every_kind_of_error_has_a_code_of_its_own_and_is_explained(client: FlaskClient) -> None:
     page = client.get("/problems")
 

@@ -185,6 +185,36 @@ def test_a_body_that_is_no_json_is_refused(
 
 
 @on_sqlite_alone
+@pytest.mark.parametrize(
+    ("data", "wrong"),
+    [
+        (b"{", "the body is not JSON"),
+        (b"[]", "the body is []"),
+        (b"{}", "option person is missing"),
+        (b'{"person": true}', "option person is true; expected text"),
+        (b'{"person": " "}', "option person is ' '; expected at least 1 character"),
+        (
+            b'{"person": "a\\nb"}',
+            r"option person is 'a\nb'; expected a name without control characters and line ends",
+        ),
+        (b'{"person": "Ada", "face": 1}', "unknown option 'face'"),
+    ],
+)
+def test_a_wrong_name_is_told_in_plain_words(
+    client: FlaskClient, database: Database, blobs: Blobs, data: bytes, wrong: str
+) -> None:
+    """Symptom: option body is b'{…'; expected: Invalid JSON: EOF while parsing an object."""
+    job = finish_job(database, blobs)
+
+    reply = client.patch(f"/v1/jobs/{job.id}/tracks/0", data=data)
+
+    detail = problem_of(reply, status=400, code="invalid_option")["detail"]
+    assert (
+        detail == f'{wrong}: send {{"person": "NAME"}}, or {{"person": null}} to take a name back'
+    )
+
+
+@on_sqlite_alone
 def test_a_body_too_long_for_any_name_is_refused(
     client: FlaskClient, database: Database, blobs: Blobs
 ) -> None:

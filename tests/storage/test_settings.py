@@ -115,6 +115,18 @@ def test_all_wrong_values_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> 
     assert all(f"AFFECTLINE_{name.upper()}" in caught.value.message for name in WRONG)
 
 
+def test_a_wrong_value_is_told_in_plain_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Symptom: Input should be a valid integer, unable to parse string as an integer."""
+    monkeypatch.setenv("AFFECTLINE_WORKERS", "none")
+
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.load()
+
+    assert caught.value.message == (
+        "wrong settings: AFFECTLINE_WORKERS: expected a whole number (got 'none')"
+    )
+
+
 def test_settings_survive_the_environment() -> None:
     settings = Settings.load(**{name: value for name, (_, value) in VALUES.items()})
 

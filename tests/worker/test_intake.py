@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.errors import EmptyFile, InputError, NoVideo, TooLarge, UnsupportedMedia
-from worker.intake import HEAD_BYTES, check_head
+from worker.intake import HEAD_BYTES, beginning, check_head
 
 MEDIA = {
     "JPEG": b"\xff\xd8\xff\xe0",
@@ -81,3 +81,25 @@ def test_no_bytes_raise_anything_but_a_refusal(head: bytes) -> None:
         check_head(head, size_bytes=max(1, len(head)))
     except InputError as error:
         assert error.message
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        (b"hello\nworld", "'hello world'"),
+        (b"%PDF-1.7", "'%PDF-1.7'"),
+        ("Grüße, Zoé".encode(), "'Grüße, Zo'"),
+        (b"\x7fELF\x02", "the bytes 7f 45 4c 46 02"),
+        (b"caf\xe9", "the bytes 63 61 66 e9"),
+        (b" \n", "the bytes 20 0a"),
+    ],
+    ids=["lines", "PDF", "half a character", "a program", "Latin-1", "white space"],
+)
+def test_a_beginning_is_shown_as_its_owner_would_write_it(head: bytes, told: str) -> None:
+    """Symptom: the file begins with b'hello', as programmers of Python write it."""
+    assert beginning(head) == told
+
+
+def test_a_refused_file_is_told_how_it_begins() -> None:
+    with pytest.raises(UnsupportedMedia, match=r"^the file begins with 'Dear diary', which no"):
+        check_head(b"Dear diary", size_bytes=10)

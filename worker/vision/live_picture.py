@@ -7,6 +7,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import VideoReformatter
 
 from storage.errors import CorruptMedia, TooLarge, UnsupportedMedia
+from worker.intake import beginning
 from worker.live_faces import MAX_SIDE
 from worker.vision.frames import Frame
 from worker.vision.medium import out_of_memory
@@ -31,7 +32,9 @@ class PictureDecoder:
         Raises UnsupportedMedia if it is no JPEG, TooLarge above MAX_SIDE x MAX_SIDE pixels, CorruptMedia if it is damaged.
         """
         if not jpeg.startswith(JPEG_BEGINS):
-            raise UnsupportedMedia(f"the picture begins with {jpeg[:4]!r}; expected a JPEG")
+            raise UnsupportedMedia(
+                f"the picture begins with {beginning(jpeg[:4])}; expected a JPEG"
+            )
         try:
             pictures = self._context.decode(Packet(jpeg))
         except av.error.MemoryError as error:
