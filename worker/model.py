@@ -49,6 +49,6 @@ def _read(path: Path, remedy: str) -> ModelFile:
         content = path.read_bytes()
     except OSError as error:
         raise ModelContractError(
-            f"the model file {path.name!r} can't be read ({error.strerror}); {remedy}"
+            f"the model file {str(path)!r} can't be read ({error.strerror}); {remedy}"
         ) from error
     return ModelFile(content, hashlib.sha256(content).hexdigest())
