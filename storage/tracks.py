@@ -60,6 +60,13 @@ def name_track(database: Database, job: int, track: int, person: str | None) -> 
     return _track(row)
 
 
+def has_track(database: Database, job: int, track: int) -> bool:
+    """Tell whether finalise has found a track of that number."""
+    query = select(tracks.c.track).where(tracks.c.job == job, tracks.c.track == track)
+    with database.reading() as connection:
+        return connection.execute(query).one_or_none() is not None
+
+
 def read_persons(database: Database, job: int) -> dict[int, str]:
     """Read the names given by hand, by track."""
     query = select(tracks.c.track, tracks.c.person).where(

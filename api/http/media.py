@@ -13,6 +13,7 @@ from api.http.problems import PreviewMissing, ThumbnailMissing, problem_response
 from api.http.replies import disposition
 from api.http.schemas import JobPath, NoParameters, TrackPath
 from api.http.services import services
+from api.http.tracks import check_track
 from storage.errors import AffectlineError, PathNotFound
 from storage.jobs import JobView
 from storage.records import MediaInfo
@@ -97,7 +98,12 @@ def get_thumbnail(path: JobPath, query: NoParameters) -> Response:
 )
 def get_track_thumbnail(path: TrackPath, query: NoParameters) -> Response:
     """Read a small picture of a track's face where it is seen best; the first 200 tracks of a job get one."""
-    return _made(find_job_of(path), track_thumbnail(path.track), missing=ThumbnailMissing())
+    job = find_job_of(path)
+    try:
+        return _made(job, track_thumbnail(path.track), missing=ThumbnailMissing())
+    except ThumbnailMissing:
+        check_track(job, path.track)
+        raise
 
 
 def _made(

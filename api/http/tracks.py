@@ -28,10 +28,11 @@ from api.http.track_schemas import (
 from api.http.uploads import read_body
 from storage.errors import InvalidOption, TooLarge, TrackNotFound
 from storage.expectations import expected, shown
+from storage.jobs import JobView
 from storage.plots import PlotRange, read_peaks, read_plot
 from storage.records import JobState
 from storage.timelines import complete_through_us
-from storage.tracks import name_track, read_tracks
+from storage.tracks import has_track, name_track, read_tracks
 
 MAX_BODY_BYTES = 16 * 1024
 _NAME = '{"person": "NAME"}, or {"person": null} to take a name back'
@@ -84,8 +85,7 @@ def patch_track(path: TrackPath, query: NoParameters) -> Response:
     body = _named()
     job = find_job_of(path)
     check_done(job)
-    if path.track > LARGEST_TRACK:
-        raise TrackNotFound()
+    check_track(job, path.track)
     return json_reply(
         TrackReply.of(name_track(services().database, job.job, path.track, body.person))
     )
@@ -153,7 +153,18 @@ def get_plot(path: JobPath, query: PlotQuery) -> Response:
         raise InvalidOption(
             f"option to_s is {query.to_s}; expected more than from_s, {query.from_s}"
         )
+    if query.track is not None:
+        check_track(job, query.track)
     wanted = PlotRange(query.track, from_us, to_us, query.points, query.scores)
     plot = read_plot(database, job.job, wanted, rolled_up=done)
     find_job_of(path)  # a deletion that began meanwhile would have left holes
     return json_reply(PlotReply.of(plot, done=done))
+
+
+def check_track(job: JobView, track: int) -> None:
+    """Raise TrackNotFound if a job that is done has no such track; of others it isn't known yet which they have."""
+    known = track <= LARGEST_TRACK and has_track(services().database, job.job, track)
+    if job.state is JobState.DONE and not known:
+        raise TrackNotFound(
+            f"the job has no track {track}; GET /v1/jobs/{job.id}/tracks lists those it has"
+        )

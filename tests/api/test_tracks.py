@@ -356,6 +356,44 @@ def test_a_wrong_plot_is_refused_by_name(
     assert f"option {option}" in problem["detail"]
 
 
+@pytest.mark.parametrize("track", [2, 2**31 - 1])
+def test_a_track_that_is_not_there_has_no_plot(
+    client: FlaskClient, database: Database, blobs: Blobs, track: int
+) -> None:
+    """Symptom: 200, with zeros and nulls for each frame."""
+    job = finish_job(database, blobs)
+
+    reply = client.get(f"/v1/jobs/{job.id}/plot?track={track}")
+
+    problem = problem_of(reply, status=404, code="track_not_found")
+    assert f"no track {track}" in problem["detail"]
+
+
+def test_a_track_that_is_not_there_yet_has_an_empty_plot(
+    client: FlaskClient, database: Database, blobs: Blobs
+) -> None:
+    job = plan_job(database, blobs)
+    see_segment(database)
+
+    plot = read(client, job, "plot?track=0")
+
+    assert plot["faces"] == [0] * 5
+
+
+@pytest.mark.parametrize(
+    ("track", "code"),
+    [(1, "thumbnail_missing"), (2, "track_not_found"), (2**63 - 1, "track_not_found")],
+)
+def test_a_track_without_a_thumbnail_and_none_at_all_are_told_apart(
+    client: FlaskClient, database: Database, blobs: Blobs, track: int, code: str
+) -> None:
+    job = finish_job(database, blobs)
+
+    reply = client.get(f"/v1/jobs/{job.id}/tracks/{track}/thumbnail.jpg")
+
+    problem_of(reply, status=404, code=code)
+
+
 def test_a_plot_of_a_job_that_is_deleted_meanwhile_is_not_given_out(
     client: FlaskClient, database: Database, blobs: Blobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
