@@ -139,7 +139,7 @@ class FileChanging(Conflict):
 
 
 class JobNotDone(Conflict):
-    """The job is not done yet: wait until its state is 'done', then ask again."""
+    """The job is not done: this is there when its state is 'done'."""
 
     code = "job_not_done"
 

@@ -1,5 +1,6 @@
 """/v1/jobs/{id}/timeline: what was seen, in pages while it comes in, as one CSV when it is done."""
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
@@ -22,6 +23,8 @@ from storage.timelines import complete_through_us, iterate_frames, read_frames
 from storage.tracks import read_persons
 
 CSV_PIECE_CHARACTERS = 64 * 1024
+_NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+"""Source: https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file, and "/" of all others."""
 _CSV_BODY = {"text/csv": {"schema": {"type": "string"}}}
 
 blueprint = APIBlueprint(
@@ -85,11 +88,16 @@ def get_timeline_csv(path: JobPath, query: TimelineCsvQuery) -> Response:
 
 
 def check_done(job: JobView) -> None:
-    """Raise JobNotDone unless the job is done, with what became of it."""
+    """Raise JobNotDone unless the job is done, with what became of it, and what to do."""
+    retry = f"POST /v1/jobs/{job.id}/retry"
     if job.state is JobState.FAILED:
-        raise JobNotDone(f"the job failed ({job.error_code}): {job.error_message}")
+        raise JobNotDone(
+            f"the job failed ({job.error_code}): {job.error_message}; {retry} tries again"
+        )
+    if job.state is JobState.CANCELLED:
+        raise JobNotDone(f"the job was cancelled; {retry} goes on with it")
     if job.state is not JobState.DONE:
-        raise JobNotDone()
+        raise JobNotDone(f"the job is {job.state}: wait until its state is 'done', then ask again")
 
 
 def _whole_csv(database: Database, job: JobView, scores: Scores) -> Iterator[str]:
@@ -112,6 +120,6 @@ def _in_pieces(lines: Iterable[str]) -> Iterator[bytes]:
 
 
 def csv_name(filename: str) -> str:
-    """Return a file name for the CSV of an upload: its last part, with another suffix, hidden on no system."""
-    stem = PurePosixPath(filename.replace("\\", "/")).stem.strip(" .")
-    return f"{stem or 'timeline'}.csv"
+    """Return a file name for the CSV of an upload: its own with another suffix, allowed and hidden on no system."""
+    stem = filename.removesuffix(PurePosixPath(filename).suffix)
+    return f"{_NOT_IN_NAMES.sub('_', stem).strip(' .') or 'timeline'}.csv"

@@ -6,6 +6,7 @@ from flask.testing import FlaskClient
 from storage.blobs import Blobs
 from storage.claims import claim_next
 from storage.database import Database
+from storage.decisions import cancel_job
 from storage.errors import CorruptMedia, NotFound
 from storage.exports import csv_lines
 from storage.failures import report_failure
@@ -234,6 +235,22 @@ def test_the_csv_of_a_failed_job_tells_why_there_is_none(
 
     problem = problem_of(reply, status=409, code="job_not_done")
     assert "corrupt_media" in problem["detail"] and "not one picture" in problem["detail"]
+    assert f"POST /v1/jobs/{job.id}/retry tries again" in problem["detail"]
+
+
+def test_nobody_is_told_to_wait_for_the_csv_of_a_cancelled_job(
+    client: FlaskClient, database: Database, blobs: Blobs
+) -> None:
+    """Symptom: wait until its state is 'done', which never came."""
+    job = plan_job(database, blobs)
+    cancel_job(database, job.id)
+
+    reply = client.get(f"/v1/jobs/{job.id}/timeline.csv")
+
+    problem = problem_of(reply, status=409, code="job_not_done")
+    retry = f"POST /v1/jobs/{job.id}/retry"
+    assert problem["detail"] == f"the job was cancelled; {retry} goes on with it"
+    assert "wait" not in problem["title"]
 
 
 def test_a_csv_whose_job_is_deleted_meanwhile_breaks_off(
@@ -255,18 +272,25 @@ def test_a_csv_whose_job_is_deleted_meanwhile_breaks_off(
     ("filename", "disposition"),
     [
         ("talk.mp4", "attachment; filename=\"talk.csv\"; filename*=UTF-8''talk.csv"),
-        ("../../etc/passwd", "attachment; filename=\"passwd.csv\"; filename*=UTF-8''passwd.csv"),
-        ("a\\b\\c.mov", "attachment; filename=\"c.csv\"; filename*=UTF-8''c.csv"),
+        (
+            "../../etc/passwd",
+            "attachment; filename=\"_.._etc_passwd.csv\"; filename*=UTF-8''_.._etc_passwd.csv",
+        ),
+        ("a\\b\\c.mov", "attachment; filename=\"a_b_c.csv\"; filename*=UTF-8''a_b_c.csv"),
+        (
+            "a</script>b.jpg",  # symptom: script_b.csv
+            "attachment; filename=\"a__script_b.csv\"; filename*=UTF-8''a__script_b.csv",
+        ),
         ("..", "attachment; filename=\"timeline.csv\"; filename*=UTF-8''timeline.csv"),
         ("..hidden.mp4", "attachment; filename=\"hidden.csv\"; filename*=UTF-8''hidden.csv"),
         (
             'x"; filename=evil.exe.mp4',
             'attachment; filename="x__ filename_evil.exe.csv";'
-            " filename*=UTF-8''x%22%3B%20filename%3Devil.exe.csv",
+            " filename*=UTF-8''x_%3B%20filename%3Devil.exe.csv",
         ),
         ("é.mp4", "attachment; filename=\"_.csv\"; filename*=UTF-8''%C3%A9.csv"),
     ],
-    ids=["plain", "path", "windows path", "dots", "hidden", "quotes", "other letters"],
+    ids=["plain", "path", "windows path", "markup", "dots", "hidden", "quotes", "other letters"],
 )
 def test_the_csv_has_a_safe_name_made_from_the_uploads(
     client: FlaskClient, database: Database, blobs: Blobs, filename: str, disposition: str
