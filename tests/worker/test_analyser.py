@@ -28,6 +28,7 @@ from storage.labels import UNCERTAIN_BELOW
 from storage.records import Detector, JobOptions, MediaPlan, SegmentObservations, SegmentSlice
 from tests.storage.made_jobs import plan_of
 from tests.vision.made_media import installed_file, moving_pictures
+from tests.vision.test_cut_off import jpeg
 from tests.waiting import wait_until
 from tests.worker.conftest import LIMITS, NewAnalyser
 from worker.analyser.client import Analyser
@@ -91,6 +92,19 @@ def test_a_real_clip_is_planned_and_analysed(analyser: Analyser, talking_head_fi
     assert (planned.media.width, planned.media.height, planned.media.frame_count) == (176, 144, 120)
     assert [row.frame for row in seen.frames] == list(piece.look)
     assert sum(row.face_count for row in seen.frames) == len(seen.faces) >= len(piece.look) * 0.9
+
+
+@pytest.mark.parametrize(("part", "damaged"), [(1.0, 0), (0.5, 1)], ids=["whole", "half"])
+def test_half_a_jpeg_is_marked_as_damaged(
+    analyser: Analyser, tmp_path: Path, part: float, damaged: int
+) -> None:
+    """Symptom: done, damaged_packets 0, and faces read in what FFmpeg had made up."""
+    content = jpeg()
+    (tmp_path / "a.jpg").write_bytes(content[: round(len(content) * part)])
+
+    planned = plan(analyser, tmp_path / "a.jpg")
+
+    assert planned.media.damaged_packets == damaged
 
 
 def test_any_split_sees_the_same(analyser: Analyser, clip: Path) -> None:

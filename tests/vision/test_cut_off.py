@@ -1,0 +1,52 @@
+"""JPEGs whose end is missing."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from worker.vision.cut_off import is_cut_off
+
+BASELINE = ()
+PROGRESSIVE = (cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+RESTARTS = (cv2.IMWRITE_JPEG_RST_INTERVAL, 4)
+
+
+def jpeg(options: tuple[int, ...] = BASELINE, *, side: int = 160) -> bytes:
+    """A JPEG of noise, which is nearly all picture and little header."""
+    picture = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    return cv2.imencode(".jpg", picture, options)[1].tobytes()
+
+
+def with_thumbnail(content: bytes) -> bytes:
+    """Put another JPEG, whole, into metadata before the picture (APP1)."""
+    inside = jpeg(side=32)
+    return content[:2] + b"\xff\xe1" + (len(inside) + 2).to_bytes(2, "big") + inside + content[2:]
+
+
+@pytest.mark.parametrize(
+    ("cut", "expected"),
+    [
+        (lambda whole: whole, False),
+        (lambda whole: whole + b"\0" * 100, False),
+        (lambda whole: whole[:-2], False),  # the marker of the end alone
+        (lambda whole: whole[: len(whole) * 9 // 10], True),
+        (lambda whole: whole[: len(whole) // 2], True),
+    ],
+    ids=["whole", "with padding", "without its marker", "nine tenths", "half"],
+)
+@pytest.mark.parametrize(
+    "content",
+    [jpeg(), jpeg(PROGRESSIVE), jpeg(RESTARTS), with_thumbnail(jpeg())],
+    ids=["baseline", "progressive", "restarts", "thumbnail"],
+)
+def test_a_jpeg_is_cut_off_where_a_part_of_its_picture_is_missing(
+    tmp_path: Path, content: bytes, cut: Callable[[bytes], bytes], expected: bool
+) -> None:
+    file = tmp_path / "a.jpg"
+    file.write_bytes(cut(content))
+
+    with file.open("rb") as opened:
+        assert is_cut_off(opened.fileno()) is expected
