@@ -150,15 +150,25 @@ class MediaInfo:
         0  #: left out because they can't be decoded; an unreadable end counts as one
     )
     mirrored: bool = False  #: left and right of the decoded picture are swapped before it is turned
+    container_start_us: int = 0
+    """The earliest time of any stream by the container's timestamps; 0 too where it was planned before this was kept."""
 
     @property
     def time_base(self) -> Fraction:
         return Fraction(self.time_base_numerator, self.time_base_denominator)
 
     @property
-    def start_offset_us(self) -> int:
-        """The first frame's time on the container's clock, which players and audio use."""
+    def first_time_us(self) -> int:
+        """The first frame's time by the container's timestamps, which browsers count by."""
         return microseconds(self.first_pts, self.time_base)
+
+    @property
+    def start_offset_us(self) -> int:
+        """The first frame's time since picture or sound began, whichever came first.
+
+        FFmpeg's tools and mpv count so: they take the container's start away (ffmpeg's `-copyts`, mpv's `--rebase-start-time`).
+        """
+        return self.first_time_us - self.container_start_us
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -36,7 +36,7 @@ class MediaReply(BaseModel):
     frame_count: int = Field(description="Frames of the stream, looked at or not.")
     duration_s: float = Field(description="The time of the last frame.")
     start_offset_s: float = Field(
-        description="The first frame's time on the clock that players and sound use."
+        description="The first frame's time since picture or sound began, whichever came first."
     )
     still: bool
     times_estimated: bool = Field(description="The file carries no usable timestamps.")
@@ -92,7 +92,7 @@ class PlayableReply(BaseModel):
     url: str
     preview: bool
     start_offset_s: float = Field(
-        description="The first frame's time on the player's clock; 0 for a preview."
+        description="The first frame's time on a browser's clock; 0 for a preview."
     )
 
 
@@ -178,7 +178,7 @@ def _playable_of(job: JobView, address: str, *, has_preview: bool) -> PlayableRe
         return None
     media = MediaInfo(**job.media_info)
     if preview_name(media) is None:
-        start_s = media.start_offset_us / MICROSECONDS
+        start_s = media.first_time_us / MICROSECONDS
         return PlayableReply(url=f"{address}/media", preview=False, start_offset_s=start_s)
     if not has_preview:
         return None

@@ -210,6 +210,7 @@ class Planned:
     codec: str = "h264"
     pixel_format: str = "yuv420p"
     still: bool = False
+    container_start_us: int = 0
 
 
 def plan(database: Database, planned: Planned) -> None:
@@ -250,6 +251,19 @@ def test_a_recording_that_browsers_play_is_played_itself(
     assert playable(client, job) == {"url": url, "preview": False, "start_offset_s": 1.0}
     reply = client.get(f"/v1/jobs/{job.id}/preview")
     problem_of(reply, status=404, code="preview_missing")
+
+
+def test_browsers_count_by_the_files_clock_and_other_players_from_its_start(
+    client: FlaskClient, new_job: NewJob, database: Database
+) -> None:
+    """Chromium shows the first picture of such a file at 1 s, mpv at 0.1 s."""
+    job = new_job()
+
+    plan(database, Planned(container_start_us=900_000))
+
+    told = client.get(f"/v1/jobs/{job.id}").get_json()
+    assert told["playable"]["start_offset_s"] == 1.0
+    assert told["media"]["start_offset_s"] == 0.1
 
 
 @pytest.mark.parametrize(

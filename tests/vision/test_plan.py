@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from storage.records import microseconds
@@ -81,8 +82,53 @@ def test_delayed_start_is_kept_beside_times_that_begin_at_zero(tmp_path: Path) -
 
     media = planned(file).media
 
-    assert media.start_offset_us == 1_200_000
+    assert media.first_time_us == 1_200_000
     assert media.duration_us == 19 * 40_000
+
+
+@pytest.mark.parametrize("container", ["mpegts", "matroska", "mp4"])
+@pytest.mark.parametrize(
+    ("pictures_at_s", "sound_at_s", "offset_s"),
+    [(10, 10, 0), (11, 10, 1), (10, 11, 0), (10, None, 0)],
+    ids=["together", "sound first", "picture first", "no sound"],
+)
+def test_the_start_offset_counts_from_where_picture_or_sound_began(
+    tmp_path: Path, container: str, pictures_at_s: int, sound_at_s: int | None, offset_s: int
+) -> None:
+    """Symptom: 10 s in a transport stream whose clock begins at 10 s, where FFmpeg's tools count from 0."""
+    file = tmp_path / "a"
+    write_with_sound(file, container, pictures_at_s=pictures_at_s, sound_at_s=sound_at_s)
+
+    media = planned(file).media
+
+    assert media.first_time_us == pytest.approx(pictures_at_s * 1_000_000, abs=40_000)
+    assert media.start_offset_us == pytest.approx(offset_s * 1_000_000, abs=40_000)
+
+
+def write_with_sound(
+    file: Path, container: str, *, pictures_at_s: int, sound_at_s: int | None
+) -> None:
+    """Write a second of pictures and one of silence, each beginning at its time; sound_at_s: None: no sound.
+
+    Encoders of sound begin up to 1152 samples early.
+    """
+    with av.open(str(file), "w", format=container) as output:
+        pictures = output.add_stream("mpeg4", rate=25)
+        pictures.width, pictures.height = 96, 64
+        sound = None if sound_at_s is None else output.add_stream("mp2", rate=48_000)
+        for index, picture in enumerate(moving_pictures(25)):
+            shown = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            shown.pts, shown.time_base = 25 * pictures_at_s + index, Fraction(1, 25)
+            output.mux(pictures.encode(shown))
+        output.mux(pictures.encode(None))
+        if sound is not None and sound_at_s is not None:
+            silence = av.AudioFrame.from_ndarray(
+                np.zeros((1, 2 * 48_000), np.int16), format="s16", layout="stereo"
+            )
+            silence.sample_rate, silence.pts = 48_000, 48_000 * sound_at_s
+            silence.time_base = Fraction(1, 48_000)
+            output.mux(sound.encode(silence))
+            output.mux(sound.encode(None))
 
 
 def test_frames_before_an_edit_lists_start_are_no_frames_of_the_timeline(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ ODD = {
     "anamorphic.mp4": (628, 25_080_000, 0),
     "animated_face.gif": (42, 4_100_000, 0),
     "av1_video.mkv": (125, 4_960_000, 0),
-    "delayed_start.mp4": (24, 920_000, 1_075_000),
+    "delayed_start.mp4": (24, 920_000, 0),
     "h264_10bits.mp4": (30, 966_667, 0),
     "h265_10bits.mp4": (30, 966_667, 0),
     "raw_no_timestamps.h264": (127, 5_040_000, 0),

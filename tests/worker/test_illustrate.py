@@ -167,7 +167,12 @@ def as_the_first_version_left_it(database: Database) -> None:
             mine = segments.c.segment == row.segment
             connection.execute(update(segments).where(mine).values(payload=packed))
         info = dict(connection.execute(select(media.c.info)).scalar_one())
-        del info["pixel_format"], info["damaged_packets"], info["mirrored"]
+        del (
+            info["pixel_format"],
+            info["damaged_packets"],
+            info["mirrored"],
+            info["container_start_us"],
+        )
         connection.execute(update(media).values(info=info))
         config.attributes["connection"] = connection
         alembic.command.downgrade(config, "0001")

@@ -117,6 +117,7 @@ def _described(medium: Medium, first: VideoFrame) -> MediaInfo:
         full_decode=False,
         pixel_format=first.format.name,
         mirrored=orientation.mirrored,
+        container_start_us=medium.container.start_time or 0,
     )
 
 
