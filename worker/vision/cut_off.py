@@ -1,6 +1,6 @@
 """JPEGs that were cut off: FFmpeg makes up what is missing and says nothing of it."""
 
-import os
+import mmap
 
 from worker.vision.medium import DEFAULT_LIMITS, MediaLimits, open_medium
 
@@ -15,9 +15,9 @@ def is_cut_off(fd: int, limits: MediaLimits = DEFAULT_LIMITS) -> bool:
     some devices write none. Strict decoding tells the two apart; since it minds odd metadata too, it is not asked about files
     that have the marker, as which nothing in a picture can pass (ITU-T T.81, B.1.1.5).
     """
-    content = os.pread(fd, os.fstat(fd).st_size, 0)
-    if content.rfind(_END_OF_IMAGE) > content.rfind(_START_OF_SCAN):
-        return False
+    with mmap.mmap(fd, 0, access=mmap.ACCESS_READ) as content:
+        if content.rfind(_END_OF_IMAGE) > content.rfind(_START_OF_SCAN):
+            return False
     with open_medium(fd, limits) as medium:
         medium.stream.codec_context.options |= {"err_detect": "explode"}
         return not any(True for _ in medium.decode(medium.packets()))
