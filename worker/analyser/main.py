@@ -13,7 +13,6 @@ import resource
 import socket
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from storage.errors import AffectlineError, AnalyserDied, AnalyserOutOfMemory, OutputFailed
@@ -21,7 +20,6 @@ from storage.records import Detector, JobOptions, MediaInfo
 from worker.analyser import live_messages, messages, picture_messages
 from worker.analyser.wire import Message, encode, receive_request
 from worker.tether import die_with_parent
-from worker.vision.cut_off import is_cut_off
 from worker.vision.live import LiveView
 from worker.vision.pipeline import Pipeline
 from worker.vision.preview import write_still_preview, write_video_preview
@@ -85,8 +83,6 @@ class _Desk:
             full_decode=request.header["full_decode"],
             progress=self._reporter(),
         )
-        if plan.media.container == "jpeg_pipe" and is_cut_off(descriptor):
-            plan = replace(plan, media=replace(plan.media, damaged_packets=1))
         return messages.plan_answer(plan)
 
     def _analyse(self, request: Message, descriptor: int) -> Message:

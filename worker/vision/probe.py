@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 from storage.errors import TooLarge
 from storage.records import JobOptions, MediaInfo, MediaPlan, microseconds
 from worker.vision import formats, segmentation
+from worker.vision.cut_off import is_cut_off
 from worker.vision.frame_times import complete_times, nominal_duration
 from worker.vision.medium import (
     DEFAULT_LIMITS,
@@ -68,7 +69,10 @@ def plan_medium(
     media = _look_at_first_picture(fd, limits)
     progress(0, 0)
     if media.still:
-        frames = FrameList([0], [], full_decode=True, times_estimated=False)
+        cut_off = media.container == "jpeg_pipe" and is_cut_off(fd, limits)
+        frames = FrameList(
+            [0], [], full_decode=True, times_estimated=False, damaged_packets=int(cut_off)
+        )
     else:
         frames = _list_frames(fd, limits, full_decode=full_decode, progress=progress)
     media = _completed(media, frames)
