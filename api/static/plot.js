@@ -168,9 +168,8 @@ export class ExpressionPlot {
   #watch() {
     this.#watched = true;
     this.#where.addEventListener("pointerdown", () => this.#hold(), { signal: this.#signal });
-    const follow = (event) => this.#followDrag(event);
-    this.#where.on("plotly_relayouting", follow);
-    this.#where.on("plotly_relayout", follow);
+    this.#where.on("plotly_relayouting", (event) => this.#followDrag(event, { dragging: true }));
+    this.#where.on("plotly_relayout", (event) => this.#followDrag(event, { dragging: false }));
     this.#signal.addEventListener("abort", () => this.#plotly.purge(this.#where));
   }
 
@@ -182,13 +181,14 @@ export class ExpressionPlot {
     });
   }
 
-  #followDrag(event) {
+  /** Show everywhere what a drag shows here. Dragged past an end, the plot goes back to what is shown when it is let go. */
+  #followDrag(event, { dragging }) {
     const [from, to] = [event["xaxis.range[0]"], event["xaxis.range[1]"]];
     if (from === undefined) return;
     this.#ours = true;
     this.#axis.show(from, to);
     this.#ours = false;
-    this.#moveSoon({ dragging: true });
+    this.#moveSoon({ dragging });
   }
 
   /** Once per frame of the screen at most. */
