@@ -73,9 +73,9 @@ class Plot:
 
 
 class Peak(NamedTuple):
-    """The second of a track in which an expression has its highest mean."""
+    """Where the smoothed probability of an expression is highest."""
 
-    second: int
+    time_us: int
     track: int
     probability: float  #: 0..1
 
@@ -176,29 +176,34 @@ def _from_rollups(connection: Connection, job: int, wanted: PlotRange) -> Plot:
 
 
 def read_peaks(database: Database, job: int) -> dict[str, Peak | None]:
-    """Find the peak of each expression, the first of equals; a second of nothing but poor faces is none.
+    """Find the peak of each expression, the first of equals, among the faces that are not poor.
 
-    Faces that were seen for a moment only, which are mostly none, count where there are no others.
+    Faces that were seen for a moment only, which are mostly none, count where there are no others. This looks at
+    every face: finalise finds the same on its way, but for jobs that were done before it did.
     """
-    peaks: dict[str, Peak | None] = {}
-    same = and_(tracks.c.job == rollups.c.job, tracks.c.track == rollups.c.track)
+    same = and_(tracks.c.job == observations.c.job, tracks.c.track == observations.c.track)
     glimpsed = case((tracks.c.face_count < LEAST_FRAMES, 1), else_=0)
+    peaks: dict[str, Peak | None] = {}
     with database.reading() as connection:
         for name in EXPRESSIONS:
-            mean = rollups.c[name] / (1.0 * SCORE_UNIT * rollups.c.weight)
+            score = func.coalesce(observations.c[f"smoothed_{name}"], observations.c[name])
             query = (
-                select(rollups.c.second, rollups.c.track, mean)
+                select(observations.c.frame, observations.c.track, score.label("score"))
                 .outerjoin(tracks, same)
                 .where(
-                    rollups.c.job == job,
-                    rollups.c.track != ALL_FACES,
-                    rollups.c.face_count > rollups.c.poor_count,
+                    observations.c.job == job,
+                    observations.c.track.is_not(None),
+                    func.coalesce(observations.c.quality, POOR_BELOW) >= POOR_BELOW,
                 )
-                .order_by(glimpsed, mean.desc(), rollups.c.second, rollups.c.track)
+                .order_by(glimpsed, score.desc(), observations.c.frame, observations.c.track)
                 .limit(1)
+                .subquery()
             )
-            row = connection.execute(query).one_or_none()
-            peaks[name] = None if row is None else Peak(row[0], row[1], float(row[2]))
+            at = and_(frames.c.job == job, frames.c.frame == query.c.frame)
+            row = connection.execute(
+                select(frames.c.time_us, query.c.track, query.c.score).join(query, at)
+            ).one_or_none()
+            peaks[name] = None if row is None else Peak(row[0], row[1], row[2] / SCORE_UNIT)
     return peaks
 
 

@@ -56,6 +56,7 @@ class Walk:
         self._seconds = Seconds()
         self._job = JobTally()
         self._tracks: dict[int, TrackTally] = {}  # those that may go on
+        self._unsettled: dict[tuple[int, int], int] = {}  # times of good faces, by (frame, face)
 
     def through(self, page: Iterable[TimelineFrame]) -> Identities:
         """Go through the next frames. Returns what they settle."""
@@ -82,11 +83,20 @@ class Walk:
             if track not in self._tracks:
                 self._tracks[track] = TrackTally(track)
             self._tracks[track].count(frame, face)
+            if not face.poor:
+                self._unsettled[frame.frame, face.row.face] = frame.time_us
 
     def _settled(self, through_us: int, open_tracks: set[int], *, ended: bool) -> Identities:
-        over = sorted(self._tracks.keys() - open_tracks)
+        faces = self._smoother.settle(through_us=through_us, open_tracks=open_tracks)
+        for face in faces:
+            time_us = self._unsettled.pop((face.frame, face.face), None)
+            if time_us is not None:
+                self._tracks[face.track].count_smoothed(time_us, face.smoothed)
+        over = [self._tracks.pop(track) for track in sorted(self._tracks.keys() - open_tracks)]
+        for track in over:
+            self._job.end_track(track)
         return Identities(
-            faces=self._smoother.settle(through_us=through_us, open_tracks=open_tracks),
-            tracks=[self._tracks.pop(track).row() for track in over],
+            faces=faces,
+            tracks=[track.row() for track in over],
             rollups=self._seconds.take(ended=ended),
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from storage.labels import EXPRESSIONS
-from storage.plots import SECOND_US, RollupRow
+from storage.plots import LEAST_FRAMES, SECOND_US, RollupRow
 from storage.records import SCORE_UNIT
 from storage.tables import ALL_FACES
 from storage.timelines import TimelineFace, TimelineFrame
@@ -64,6 +64,7 @@ class JobTally:
     def __init__(self) -> None:
         self._frames = self._frames_with_face = self._tracks = 0
         self._faces = FacesTally()
+        self._peaks = [_NO_PEAK] * len(EXPRESSIONS)
 
     def count(self, frame: TimelineFrame, numbers: list[int]) -> None:
         """Take in the next frame, given the tracks of its faces."""
@@ -73,21 +74,49 @@ class JobTally:
         for face in frame.faces:
             self._faces.count(face)
 
+    def end_track(self, track: "TrackTally") -> None:
+        """Take in a track that is over; tracks may come in any order."""
+        for index, (probability, time_us) in enumerate(track.peaks):
+            peak = (track.lasts, probability, -time_us, -track.number)
+            if probability >= 0:
+                self._peaks[index] = max(self._peaks[index], peak)
+
     def summary(self) -> dict[str, Any]:
-        """Sum up, as FacesTally does, with `frames`, `frames_with_face` and `tracks`."""
+        """Sum up, as FacesTally does, with `frames`, `frames_with_face`, `tracks` and `peaks`.
+
+        `peaks`: when and in which track the smoothed probability of each expression is highest, as in plots.read_peaks.
+        """
         return {
             "frames": self._frames,
             "frames_with_face": self._frames_with_face,
             "tracks": self._tracks,
             **self._faces.summary(),
+            "peaks": {
+                name: None if peak == _NO_PEAK else _peak(*peak)
+                for name, peak in zip(EXPRESSIONS, self._peaks, strict=True)
+            },
         }
+
+
+_NO_PEAK = (False, -1, 0, 0)
+"""A peak sorts by whether its track lasts, by probability, and the first of equals first; below each of them is this."""
+
+
+def _peak(_: bool, probability: int, minus_time_us: int, minus_track: int) -> dict[str, Any]:
+    return {
+        "time_s": -minus_time_us / SECOND_US,
+        "track": -minus_track,
+        "probability": probability / SCORE_UNIT,
+    }
 
 
 class TrackTally:
     """Counts one track."""
 
     def __init__(self, track: int) -> None:
-        self._track = track
+        self.number = track
+        self.peaks = [(-1, 0)] * len(EXPRESSIONS)
+        """Of each expression the highest smoothed probability and its time in microseconds; -1: none yet."""
         self._ends: list[tuple[int, int]] = []  # (frame, time_us) of the first and the last face
         self._best: tuple[int, int] | None = None
         self._best_place = (0, 0)
@@ -99,11 +128,22 @@ class TrackTally:
         if self._best is None or _worth(face) > self._best:
             self._best, self._best_place = _worth(face), (frame.frame, face.row.face)
 
+    def count_smoothed(self, time_us: int, probabilities: tuple[int, ...]) -> None:
+        """Take in the smoothed probabilities of a face that is not poor, in the order of time."""
+        for index, probability in enumerate(probabilities):
+            if probability > self.peaks[index][0]:
+                self.peaks[index] = (probability, time_us)
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it was seen for more than a moment, so far."""
+        return self._faces.faces >= LEAST_FRAMES
+
     def row(self) -> TrackRow:
         """The track so far; it must have a face."""
         (first_frame, first_time_us), (last_frame, last_time_us) = self._ends[0], self._ends[-1]
         return TrackRow(
-            track=self._track,
+            track=self.number,
             first_frame=first_frame,
             last_frame=last_frame,
             first_time_us=first_time_us,

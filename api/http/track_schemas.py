@@ -99,16 +99,16 @@ class TrackBody(BaseModel):
 
 
 class PeakReply(BaseModel):
-    """The second in which an expression is likeliest."""
+    """The moment at which the smoothed probability of an expression is highest."""
 
-    time_s: float = Field(description="Where the second begins.")
+    time_s: float = Field(description="The time of its frame.")
     track: int
-    probability: float = Field(description="The mean over this second of the track.")
+    probability: float = Field(description="There, smoothed along the track.")
 
     @classmethod
     def of(cls, peak: Peak) -> Self:
         return cls(
-            time_s=float(peak.second), track=peak.track, probability=round(peak.probability, 4)
+            time_s=peak.time_us / MICROSECONDS, track=peak.track, probability=peak.probability
         )
 
 
@@ -116,7 +116,8 @@ class JobSummaryReply(SummaryReply):
     """The timeline in numbers, with its peaks."""
 
     peaks: dict[str, PeakReply | None] = Field(
-        description="By expression; null where no face can be read well."
+        description="By expression, of faces that can be read well and, where there are such, were seen in three frames"
+        " or more; null where there is none."
     )
 
 

@@ -126,12 +126,14 @@ def get_summary(path: JobPath, query: NoParameters) -> Response:
     """Sum up a job that is done."""
     job = find_job_of(path)
     check_done(job)
-    peaks = {
-        name: None if peak is None else PeakReply.of(peak)
-        for name, peak in read_peaks(services().database, job.job).items()
-    }
-    find_job_of(path)  # as above
-    return json_reply(JobSummaryReply(**(job.summary or {}), peaks=peaks))
+    summary = job.summary or {}
+    if "peaks" not in summary:  # finalised before it found them
+        summary["peaks"] = {
+            name: None if peak is None else PeakReply.of(peak)
+            for name, peak in read_peaks(services().database, job.job).items()
+        }
+        find_job_of(path)  # as above
+    return json_reply(JobSummaryReply(**summary))
 
 
 @blueprint.get(

@@ -3,7 +3,7 @@
 import { bars } from "./bars.js";
 import { element } from "./elements.js";
 import { EXPRESSIONS } from "./expressions.js";
-import { glimpsed } from "./glimpses.js";
+import { glimpsed, isBrief } from "./glimpses.js";
 import { nameOf } from "./lanes.js";
 import { capitalised, clock, count, percent } from "./words.js";
 
@@ -35,12 +35,12 @@ export function showSummary(where, { job, summary, tracks, seek }) {
       "div",
       { class: "pair" },
       element("div", { class: "stack" }, element("h3", {}, "Share of the time"), share.node),
-      element("div", { class: "stack" }, element("h3", {}, "Where each was strongest"), peaks(summary.peaks, tracks, seek)),
+      element("div", { class: "stack" }, element("h3", {}, "Where each was strongest"), peaks(summary, tracks, seek)),
     ),
   );
 }
 
-function peaks(found, tracks, seek) {
+function peaks({ peaks: found, poor }, tracks, seek) {
   const names = new Map(tracks.map((track) => [track.track, nameOf(track)]));
   const list = element("ul", { class: "peaks" });
   const worth = EXPRESSIONS.filter((name) => (found[name]?.probability ?? 0) >= WORTH_SHOWING);
@@ -51,13 +51,15 @@ function peaks(found, tracks, seek) {
     button.append(
       element("span", { class: "swatch", "data-expression": expression }),
       element("span", { class: "grow" }, `${capitalised(expression)}${whose}`),
-      element("span", { class: "figures" }, clock(peak.time_s, 0)),
+      element("span", { class: "figures" }, clock(peak.time_s)),
       element("span", { class: "figures hint" }, percent(peak.probability)),
     );
     list.append(element("li", {}, button));
   }
   if (worth.length < EXPRESSIONS.length) {
-    list.append(element("li", { class: "hint" }, `${worth.length === 0 ? "None" : "None of the others"} reached ${percent(WORTH_SHOWING)}.`));
+    const who = worth.length === 0 ? "None" : "None of the others";
+    const but = poor > 0 || tracks.some(isBrief) ? ", but for faces that are small, unsharp or seen for a moment" : "";
+    list.append(element("li", { class: "hint" }, `${who} reached ${percent(WORTH_SHOWING)}${but}.`));
   }
   return list;
 }

@@ -288,6 +288,37 @@ def test_the_summary_says_what_the_api_says(
         expect(row.locator(".number")).to_have_text(f"{100 * share:.1f} %")
 
 
+def test_a_press_on_a_peak_leads_to_where_its_curve_is_highest(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    """Symptom: peaks were means of whole seconds: none was told where a curve rose above it for less, and a press on one led
+    to the beginning of its second, where another expression was strongest."""
+    job = finish_video(installation, tmp_path)
+    open_video(page, installation, job.id)
+    frames = httpx.get(f"{installation.address}/v1/jobs/{job.id}/timeline").json()["frames"]
+    disgust = [frame["faces"][0]["smoothed"]["disgust"] for frame in frames]
+    assert disgust.index(max(disgust)) == 99
+
+    expect(page.locator(".peak")).to_have_count(2)
+    page.locator(".peak", has_text="Disgust").click()
+
+    wait_for_picture(page, 99)
+    shown = page.locator(".panel .bars tr", has_text="Disgust").locator(".number")
+    expect(shown).to_have_text(f"{100 * max(disgust):.1f} %")
+    expect(page.locator(".peaks")).to_contain_text("None of the others reached 20 %.")
+
+
+def test_it_is_said_whose_peaks_are_not_told(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    made = replace(TALK, faces_of_frame=(*(1,) * 50, 2, *(1,) * 49))
+    open_video(page, installation, finish_video(installation, tmp_path, made).id)
+
+    expect(page.locator(".peaks")).to_contain_text(
+        "None of the others reached 20 %, but for faces that are small, unsharp or seen for a moment."
+    )
+
+
 def test_a_timeline_grows_while_its_job_runs(
     page: Page, installation: Installation, tmp_path: Path
 ) -> None:

@@ -1,5 +1,7 @@
 """Plots: rows where they fit, means where they don't, sums per second of long videos; gaps stay gaps."""
 
+from collections.abc import Sequence
+
 import pytest
 from sqlalchemy import delete
 
@@ -9,7 +11,7 @@ from storage.database import Database
 from storage.labels import UNCERTAIN_BELOW
 from storage.plots import Grain, Peak, Plot, PlotPoint, PlotRange, RollupRow, read_peaks, read_plot
 from storage.records import FaceRow, FrameRow, Scores, SegmentObservations
-from storage.tables import ALL_FACES, rollups
+from storage.tables import ALL_FACES, observations
 from storage.timelines import FaceIdentity
 from storage.tracks import TrackRow, insert_tracks
 from tests.storage.made_jobs import commit, planned_job, take
@@ -29,8 +31,9 @@ def timeline(
     *,
     frame_count: int,
     uncertain_below: int = UNCERTAIN_BELOW,
+    smoothed: Sequence[tuple[int, ...]] = (),
 ) -> int:
-    """A job of one segment with these faces; face n of a frame is of track n, smoothed to plain sadness."""
+    """A job of one segment with these faces; face n of a frame is of track n, smoothed to plain sadness, or as given."""
     planned_job(database, frame_count, uncertain_below=uncertain_below)
     claim = take(database)
     rows = [
@@ -39,7 +42,10 @@ def timeline(
     ]
     commits.commit_segment(database, claim, SegmentObservations(rows, faces))
     claim = take(database)
-    identities = [FaceIdentity(row.frame, row.face, row.face, SAD) for row in faces]
+    identities = [
+        FaceIdentity(row.frame, row.face, row.face, scores)
+        for row, scores in zip(faces, smoothed or [SAD] * len(faces), strict=True)
+    ]
     commits.commit_identities(database, claim, Identities(identities, [], []))
     return claim.job
 
@@ -216,28 +222,32 @@ def test_a_second_without_the_track_is_a_gap_and_one_without_frames_is_nothing(
     assert happiness(one_each) == [pytest.approx(0.2), None]
 
 
-def test_the_peak_of_an_expression_is_its_likeliest_second(database: Database) -> None:
-    rows = [
-        second(0, 0, happy=3_000),
-        second(1, 0, happy=6_000, faces=3),
-        second(2, 1, happy=6_000),
-        second(3, 1, happy=9_000, faces=4, poor=4),
-        second(4, ALL_FACES, happy=9_900),
+def test_the_peak_of_an_expression_is_where_its_smoothed_score_is_highest(
+    database: Database,
+) -> None:
+    faces = [
+        face(1, 0, HAPPY),
+        face(2, 0, SAD),
+        face(3, 1, SAD),
+        face(4, 0, SAD, quality=100),
+        face(5, 0, SAD),
     ]
-    job = rolled_up_job(database, rows)
+    happiness = (3_000, 6_000, 6_000, 9_000, 5_999)
+    smoothed = [(0, 0, 0, happy, 10_000 - happy, 0, 0) for happy in happiness]
+    job = timeline(database, faces, frame_count=6, smoothed=smoothed)
 
     peaks = read_peaks(database, job)
 
-    assert peaks["happy"] == Peak(1, 0, pytest.approx(0.6))
-    assert peaks["neutral"] == Peak(0, 0, pytest.approx(0.7))
+    assert peaks["happy"] == Peak(2 * FRAME_US, 0, 0.6)
+    assert peaks["neutral"] == Peak(FRAME_US, 0, 0.7)
 
 
 def test_a_face_seen_for_a_moment_has_the_peak_only_where_there_is_no_other(
     database: Database,
 ) -> None:
     """Symptom: a helmet, taken for a face in one frame, was where a recording was angriest."""
-    rows = [second(0, 0, happy=3_000), second(1, 1, happy=9_000, faces=1)]
-    job = rolled_up_job(database, rows)
+    faces = [face(0, 0, SAD), face(0, 1, HAPPY)]
+    job = timeline(database, faces, frame_count=1, smoothed=[SAD, HAPPY])
     lasting, glimpse = (
         TrackRow(track, track, track + 9, 0, 40_000, count, track, 0, None)
         for track, count in ((0, 10), (1, 2))
@@ -245,15 +255,15 @@ def test_a_face_seen_for_a_moment_has_the_peak_only_where_there_is_no_other(
     with database.writing() as connection:
         insert_tracks(connection, job, [lasting, glimpse])
 
-    assert read_peaks(database, job)["happy"] == Peak(0, 0, pytest.approx(0.3))
+    assert read_peaks(database, job)["happy"] == Peak(0, 0, 0.0)
 
     with database.writing() as connection:
-        connection.execute(delete(rollups).where(rollups.c.track == 0))
+        connection.execute(delete(observations).where(observations.c.track == 0))
 
-    assert read_peaks(database, job)["happy"] == Peak(1, 1, pytest.approx(0.9))
+    assert read_peaks(database, job)["happy"] == Peak(0, 1, 1.0)
 
 
 def test_a_timeline_without_faces_has_no_peaks(database: Database) -> None:
-    job = rolled_up_job(database, [second(0, ALL_FACES, happy=0, faces=0)])
+    job = timeline(database, [], frame_count=1)
 
     assert set(read_peaks(database, job).values()) == {None}

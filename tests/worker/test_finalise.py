@@ -124,6 +124,54 @@ def test_every_face_track_and_second_is_given_once() -> None:
     assert sum(row.face_count for row in totals) == len(faces)
 
 
+def test_peaks_are_the_highest_smoothed_scores_of_faces_that_are_not_poor() -> None:
+    """Symptom: they were means of whole seconds, and a press on one led to where that second began."""
+    found, summary = walk_in_pages([7] * 20)
+
+    good = [
+        (row.frame, row.face)
+        for frame in timeline()
+        for f in frame.faces
+        if not f.poor
+        for row in (f.row,)
+    ]
+    scores = sorted(
+        (-one.smoothed[3], one.frame, one.track)
+        for one in found.faces
+        if (one.frame, one.face) in good
+    )
+    highest, frame, track = scores[0]
+    assert summary["peaks"]["happy"] == {
+        "time_s": frame * FRAME_US / 1_000_000,
+        "track": track,
+        "probability": -highest / SCORE_UNIT,
+    }
+    assert len(good) < len(found.faces)
+    assert -highest < max(one.smoothed[3] for one in found.faces)  # that of a poor face
+
+
+def test_a_face_seen_for_a_moment_is_no_peak_where_another_lasts() -> None:
+    walk = Walk()
+    walk.through(
+        TimelineFrame(frame, frame * FRAME_US, tuple(TimelineFace(row, None) for row in rows))
+        for frame, rows in enumerate([glimpses(0), *[glimpses(0)[:1]] * 4])
+    )
+    walk.end()
+
+    peaks = walk.summary()["peaks"]
+
+    assert (peaks["sad"]["track"], peaks["happy"]["track"]) == (0, 0)
+    assert peaks["happy"] == {"time_s": 0.0, "track": 0, "probability": 0.0}
+
+
+def glimpses(frame: int) -> list[FaceRow]:
+    """A sad face, and far from it a happy one."""
+    return [
+        FaceRow(frame, 0, 0, 0, 40, 50, 9_500, None, 0, 0, 0, 0, 0, SCORE_UNIT, 0),
+        FaceRow(frame, 1, 500, 0, 40, 50, 9_500, None, 0, 0, 0, SCORE_UNIT, 0, 0, 0),
+    ]
+
+
 def test_a_track_ends_at_the_cut_and_the_others_begin_there() -> None:
     found, _ = walk_in_pages([])
 
@@ -146,6 +194,7 @@ def test_a_long_timeline_is_not_remembered() -> None:
 
     assert walk.summary()["tracks"] == 400
     assert len(walk._tracks) == len(walk._smoother._courses) == len(walk._tracker._open) == 1
+    assert len(walk._unsettled) < 10
 
 
 def test_any_split_into_segments_ends_the_same(engine: Engine, database: Database) -> None:
