@@ -3,11 +3,15 @@
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
+import numpy.typing as npt
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Installation
 from tests.browser.made_recordings import TALK, finish_video
+from tests.browser.test_video import open_video
 
 Where = dict[str, float | int | str]
 
@@ -64,3 +68,50 @@ def test_a_tap_on_a_lane_seeks(crowd: Page) -> None:
     crowd.wait_for_function(
         "() => Math.abs(document.querySelector('video').currentTime - 1.98) < 0.05"
     )
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_playhead_does_not_strike_the_button_of_further_faces_through(
+    page: Page, installation: Installation, tmp_path: Path, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 1200})
+    made = replace(TALK, faces_of_frame=(*(1,) * 50, 2, *(1,) * 49))
+    open_video(page, installation, finish_video(installation, tmp_path, made).id)
+    button = page.get_by_role("button", name="Show 1 more, seen for a moment")
+    head, words = page.locator(".playhead").bounding_box(), button.bounding_box()
+    assert head and words
+    assert words["x"] < head["x"] < words["x"] + words["width"]
+
+    seen = drawn_in(button)
+    page.locator(".playhead").evaluate("(head) => (head.style.visibility = 'hidden')")
+
+    assert np.abs(drawn_in(button) - seen).max() < 16
+
+
+def drawn_in(button: Locator) -> npt.NDArray[np.int16]:
+    """The pixels within a button's border."""
+    picture = cv2.imdecode(np.frombuffer(button.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    return picture[4:-4, 4:-4].astype(np.int16)
+
+
+def test_the_ring_around_a_face_in_the_list_is_seen_whole(crowd: Page) -> None:
+    """Symptom: the list cut it off but for its right side."""
+    crowd.locator(".legend button").last.focus()
+    crowd.keyboard.press("Tab")
+    for _ in range(3):  # the buttons of the zoom
+        crowd.keyboard.press("Tab")
+    expect(crowd.locator(".lane button").first).to_be_focused()
+
+    ring, room = crowd.evaluate(RING)
+
+    assert room[0] <= ring[0] and room[1] <= ring[1] and ring[2] <= room[2]
+
+
+RING = """() => {
+    const { outlineWidth, outlineOffset } = getComputedStyle(document.activeElement);
+    const out = parseFloat(outlineWidth) + parseFloat(outlineOffset);
+    const button = document.activeElement.getBoundingClientRect();
+    const list = document.querySelector(".lanes").getBoundingClientRect();
+    return [[button.left - out, button.top - out, button.right + out], [list.left, list.top, list.right]];
+}"""
