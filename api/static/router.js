@@ -46,6 +46,7 @@ async function route({ focus }) {
   if (focus) focusHeading(where, signal);
   markNavigation();
   if (!found) {
+    entitle("Not found");
     where.append(element("h1", { tabindex: "-1" }, "There is nothing here"), element("p", {}, element("a", { href: "#/" }, "To the start")));
     return;
   }

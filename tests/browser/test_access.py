@@ -136,6 +136,16 @@ def test_each_view_takes_the_focus_and_names_the_tab(page: Page) -> None:
         expect(page.locator("nav [aria-current=page]")).to_have_text(link)
 
 
+def test_an_address_of_nothing_does_not_name_the_tab_after_the_view_before(page: Page) -> None:
+    page.get_by_role("link", name="The measure").click()
+    expect(page.get_by_role("heading", name="What it measures")).to_be_visible()
+
+    page.evaluate("location.hash = '#/jobs/nope'")
+
+    expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
+    assert page.title() == "Not found · Affectline"
+
+
 def test_who_skips_the_menu_stays_in_the_view(page: Page) -> None:
     """Symptom: the link was taken for the address of a view: "There is nothing here"."""
     page.get_by_role("link", name="Live").click()
