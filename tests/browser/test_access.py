@@ -16,7 +16,7 @@ NO_STORAGE = """Object.defineProperty(window, "sessionStorage", {
     get() { throw new DOMException("Access is denied for this document.", "SecurityError"); }
 })"""
 SERIOUS = ("serious", "critical")
-VIEWS = ("", "#/jobs", "#/live", "#/about")
+VIEWS = ("", "#/jobs", "#/live", "#/about", "problems")
 
 
 def serious_findings(page: Page) -> list[str]:
@@ -144,6 +144,16 @@ def test_an_address_of_nothing_does_not_name_the_tab_after_the_view_before(page:
 
     expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
     assert page.title() == "Not found · Affectline"
+
+
+def test_the_error_codes_lead_back_to_every_view(page: Page, installation: Installation) -> None:
+    page.get_by_role("link", name="Error codes").click()
+    expect(page.get_by_role("heading", name="What can go wrong")).to_be_visible()
+
+    page.get_by_role("navigation").get_by_role("link", name="Recordings").click()
+
+    expect(page.get_by_role("heading", name="Recordings", exact=True)).to_be_visible()
+    assert page.url == f"{installation.address}/#/jobs"
 
 
 def test_who_skips_the_menu_stays_in_the_view(page: Page) -> None:
