@@ -1,4 +1,5 @@
-// Plot, lanes and playhead under each other on one axis of time: click or drag to seek.
+// Plot, lanes and playhead under each other on one axis of time: a click seeks, and so does a drag along a lane; one of the
+// plot pans.
 
 import { TimeAxis } from "./axis.js";
 import { element } from "./elements.js";

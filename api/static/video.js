@@ -242,6 +242,6 @@ class VideoView {
 }
 
 function keyHelp() {
-  const keys = [["Space", "play or pause"], ["← →", "one frame"], ["[ ]", "to the change of expression before or after"], ["Ctrl + wheel", "zoom"], ["Drag", "pan"]];
-  return element("p", { class: "hint keys" }, ...keys.flatMap(([key, words]) => [element("kbd", {}, key), ` ${words} `]));
+  const keys = [["Space", "play or pause"], ["← →", "one frame"], ["[ ]", "to the change of expression before or after"], ["Click", "seek"], ["Drag", "pan the curves, or seek along a face"], ["Ctrl + wheel", "zoom"]];
+  return element("p", { class: "hint keys" }, ...keys.map(([key, words]) => element("span", {}, element("kbd", {}, key), ` ${words}`)));
 }

@@ -319,6 +319,15 @@ def test_it_is_said_whose_peaks_are_not_told(
     )
 
 
+def test_the_help_tells_what_a_click_and_a_drag_do(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    open_video(page, installation, finish_video(installation, tmp_path).id)
+
+    expect(page.locator(".keys")).to_contain_text("Click seek")
+    expect(page.locator(".keys")).to_contain_text("Drag pan the curves, or seek along a face")
+
+
 def test_a_timeline_grows_while_its_job_runs(
     page: Page, installation: Installation, tmp_path: Path
 ) -> None:
