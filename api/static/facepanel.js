@@ -35,7 +35,7 @@ export class FacePanel {
       this.#form,
       this.#said,
     );
-    this.showFace(null, "raw");
+    this.wait("Loading…");
   }
 
   show(tracks) {
@@ -54,7 +54,16 @@ export class FacePanel {
   /** Show what is read from a face, or that it isn't there. */
   showFace(face, scores) {
     const reading = face === null ? null : readingOf(face, scores);
-    this.#now.textContent = reading === null ? "Not in this frame" : readingWords(reading);
+    this.#show(reading, reading === null ? "Not in this frame" : readingWords(reading));
+  }
+
+  /** Say why nothing is known of any face. */
+  wait(words) {
+    this.#show(null, words);
+  }
+
+  #show(reading, words) {
+    if (this.#now.textContent !== words) this.#now.textContent = words;
     this.#now.dataset.expression = reading?.emotion ?? "";
     this.#doubt.textContent = reading === null ? "" : doubtsAbout(reading);
     this.#bars.show(reading?.probabilities ?? null);

@@ -8,7 +8,7 @@ import { element, pause, say } from "./elements.js";
 import { FacePanel } from "./facepanel.js";
 import { Frames } from "./frames.js";
 import { Player } from "./player.js";
-import { previewWords } from "./states.js";
+import { isUnfinished, previewWords } from "./states.js";
 import { showSummary } from "./summary.js";
 import { Timeline } from "./timeline.js";
 
@@ -38,6 +38,7 @@ class VideoView {
   #scores = "smoothed";
   #source = null;
   #brokenOff = false; // while it was played
+  #pictured = false; // its first picture has come
   #known = null; // {summary, tracks} of a job that is done
   #complete = false; // whether tracks and summary are shown
   #astray = false; // whether the trouble that is told is of a way that wasn't found
@@ -56,6 +57,7 @@ class VideoView {
     this.#stage.style.setProperty("--widest", `${Math.max(width, 960)}px`);
     this.#video.addEventListener("click", () => this.#player.toggle());
     this.#video.addEventListener("error", () => this.#fail(), { signal });
+    this.#video.addEventListener("loadeddata", () => this.#begin(), { signal });
     this.#video.addEventListener("resize", () => this.#shape(), { signal });
     this.#player.addEventListener("time", () => this.#draw(), { signal });
     this.#timeline.node.addEventListener("trouble", (event) => say(this.#trouble, event.detail), { signal });
@@ -114,11 +116,17 @@ class VideoView {
     }
   }
 
+  #begin() {
+    this.#pictured = true;
+    this.#draw();
+  }
+
   /** Where the network failed the recording is loaded again. */
   #fail() {
     this.#brokenOff = this.#video.error?.code === MediaError.MEDIA_ERR_NETWORK;
     if (this.#brokenOff) this.#fetchAgain({ message: "The recording can't be fetched now. It is tried again." });
     else this.#say("This browser can't play the recording; its timeline is below.");
+    this.#draw();
   }
 
   async #fetchAgain(problem) {
@@ -205,7 +213,14 @@ class VideoView {
     const faces = frame?.faces ?? [];
     this.#boxes.draw(faces, { selected: this.#track, scores: this.#scores });
     const face = this.#track === null ? faces[0] : faces.find((one) => one.track === this.#track);
-    this.#panel.showFace(face ?? null, this.#scores);
+    if (frame === null) this.#panel.wait(isUnfinished(this.#job) ? "Not read yet" : "Loading…");
+    else if (!face && this.#isComing()) this.#panel.wait("Loading…"); // who isn't in a picture that nobody sees?
+    else this.#panel.showFace(face ?? null, this.#scores);
+  }
+
+  /** Whether the first picture of the recording is still to come. */
+  #isComing() {
+    return !this.#pictured && this.#source !== null && this.#video.error === null;
   }
 
   #step(way) {

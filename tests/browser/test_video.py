@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import FloatRect, Locator, Page, expect
+from playwright.sync_api import FloatRect, Locator, Page, Route, expect
 
 from storage.exports import csv_lines
 from storage.jobs import JobView
@@ -326,6 +326,37 @@ def test_the_help_tells_what_a_click_and_a_drag_do(
 
     expect(page.locator(".keys")).to_contain_text("Click seek")
     expect(page.locator(".keys")).to_contain_text("Drag pan the curves, or seek along a face")
+
+
+def test_until_rows_and_picture_have_come_nobody_is_said_to_be_missing(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    """Symptom: "Not in this frame" beside a picture that was still black."""
+    made = MadeUp(frame_count=30, faces_of_frame=(0, 1, 1))
+    job = finish_video(installation, tmp_path, made)
+    held: dict[str, list[Route]] = {"**/timeline?*": [], "**/media": []}
+    for address, requests in held.items():
+        page.route(address, lambda route, _, held=requests: held.append(route))
+    reading = page.locator(".panel .reading")
+
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+    expect(page.locator(".facts")).to_be_visible()
+    expect(reading).to_have_text("Loading…")
+    with page.expect_response("**/timeline?*"):
+        let_go(page, held, "**/timeline?*")
+    page.wait_for_timeout(300)
+    expect(reading).to_have_text("Loading…")
+    let_go(page, held, "**/media")
+
+    expect(reading).to_have_text("Not in this frame")
+
+
+def let_go(page: Page, held: dict[str, list[Route]], address: str) -> None:
+    """Answer the requests for an address that were held back, and all that follow."""
+    page.unroute(address)
+    page.route(address, lambda route: route.continue_())
+    for route in held[address]:
+        route.continue_()
 
 
 def test_a_timeline_grows_while_its_job_runs(
