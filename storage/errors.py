@@ -272,6 +272,12 @@ def is_passing(code: str) -> bool:
     return issubclass(error_kinds().get(code, AffectlineError), TransientError)
 
 
+def may_be_overcome(code: str) -> bool:
+    """Whether trying a failed job again can help: its error may pass, or its operator can end it; the file's own can't."""
+    kind = error_kinds().get(code, AffectlineError)
+    return not issubclass(kind, InputError) or issubclass(kind, DetectorUnavailable)
+
+
 def error_from_code(code: str, message: str) -> AffectlineError:
     """Rebuild the error that crossed the analyser's pipe or the database as (code, message)."""
     return error_kinds().get(code, AffectlineError)(message)

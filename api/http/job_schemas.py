@@ -6,6 +6,7 @@ from typing import Any, Self
 from pydantic import BaseModel, Field
 
 from api.http.schemas import MICROSECONDS
+from storage.errors import may_be_overcome
 from storage.jobs import JobView
 from storage.records import SCORE_UNIT, JobState, MediaInfo
 from worker.pictures import preview_name
@@ -22,6 +23,9 @@ class ErrorReply(BaseModel):
 
     code: str
     message: str
+    retryable: bool = Field(
+        description="Trying again can help, if only after the operator's help; without it only another file can."
+    )
 
 
 class MediaReply(BaseModel):
@@ -170,7 +174,11 @@ class JobReply(BaseModel):
 def _error_of(job: JobView) -> ErrorReply | None:
     if job.error_code is None:
         return None
-    return ErrorReply(code=job.error_code, message=job.error_message or "")
+    return ErrorReply(
+        code=job.error_code,
+        message=job.error_message or "",
+        retryable=may_be_overcome(job.error_code),
+    )
 
 
 def _playable_of(job: JobView, address: str, *, has_preview: bool) -> PlayableReply | None:

@@ -8,7 +8,7 @@ import { doubtBelow } from "./faces.js";
 import { followJob, progressBar } from "./progress.js";
 import { Results } from "./results.js";
 import { entitle, goForGood, showAgain } from "./router.js";
-import { endedEarly, isUnfinished, stateLabel, stateWords } from "./states.js";
+import { isUnfinished, isWorthRetrying, stateLabel, stateWords } from "./states.js";
 import { bytes, clock } from "./words.js";
 
 const DETECTORS = { mtcnn: "MTCNN", haar: "Haar", yunet: "YuNet" };
@@ -86,7 +86,7 @@ function heading(job) {
       node.querySelector(".state").replaceWith(label);
       const focused = [cancel, retry].find((button) => button === document.activeElement);
       cancel.hidden = !isUnfinished(current);
-      retry.hidden = !endedEarly(current);
+      retry.hidden = !isWorthRetrying(current);
       if (focused?.hidden) node.querySelector("h1").focus({ preventScroll: true });
       facts.textContent = factsOf(current);
       files.replaceChildren(...downloads(current, complain));

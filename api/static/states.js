@@ -22,9 +22,14 @@ export function isUnfinished(job) {
   return job.state === "queued" || job.state === "running";
 }
 
-/** Whether it makes sense to try a job again. */
+/** Whether a job has ended without a result. */
 export function endedEarly(job) {
   return job.state === "failed" || job.state === "cancelled";
+}
+
+/** Whether it makes sense to try a job again. */
+export function isWorthRetrying(job) {
+  return endedEarly(job) && (job.error?.retryable ?? true);
 }
 
 const PICTURES_MS = 180_000;

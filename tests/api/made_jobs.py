@@ -6,7 +6,7 @@ from storage.blobs import Blobs
 from storage.claims import Capabilities, Claim, claim_next
 from storage.commits import commit_identities, commit_job, commit_plan, commit_segment
 from storage.database import Database
-from storage.errors import CorruptMedia
+from storage.errors import AffectlineError, CorruptMedia
 from storage.failures import report_failure
 from storage.jobs import JobView, StoredMedium, create_job, get_job, new_job_id
 from storage.labels import EXPRESSIONS
@@ -139,12 +139,11 @@ def end_job(database: Database, made: MadeUp | None = None) -> None:
     commit_job(database, claim, summary=walk.summary())
 
 
-def fail_job(database: Database, blobs: Blobs) -> JobView:
-    """Make a job that failed for its file's sake."""
+def fail_job(database: Database, blobs: Blobs, error: AffectlineError | None = None) -> JobView:
+    """Make a job that failed: for its file's sake, unless another error is given that is not tried again by itself."""
     job = queue_job(database, blobs)
-    report_failure(
-        database, _claim(database), CorruptMedia("not one picture of 3 could be decoded")
-    )
+    error = error or CorruptMedia("not one picture of 3 could be decoded")
+    report_failure(database, _claim(database), error)
     return get_job(database, job.id)
 
 

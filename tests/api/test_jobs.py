@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from storage.blobs import Blobs
 from storage.claims import claim_next
 from storage.database import Database
+from storage.errors import AffectlineError, DetectorUnavailable, NoVideo, StorageFull
 from storage.tables import metadata
 from tests.api.made_jobs import (
     ABLE,
@@ -135,7 +136,29 @@ def test_a_failed_job_tells_why(client: FlaskClient, database: Database, blobs: 
     assert job["error"] == {
         "code": "corrupt_media",
         "message": "not one picture of 3 could be decoded",
+        "retryable": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("error", "retryable"),
+    [
+        (NoVideo(), False),
+        (DetectorUnavailable(), True),
+        (StorageFull(), True),
+        (AffectlineError(), True),
+    ],
+    ids=lambda given: getattr(given, "code", None),
+)
+def test_a_failed_job_tells_whether_another_try_can_help(
+    client: FlaskClient, database: Database, blobs: Blobs, error: AffectlineError, retryable: bool
+) -> None:
+    failed = fail_job(database, blobs, error)
+
+    job = client.get(f"/v1/jobs/{failed.id}").get_json()
+
+    assert job["error"]["retryable"] is retryable
+    assert client.post(f"/v1/jobs/{failed.id}/retry").status_code == 202
 
 
 @pytest.mark.parametrize("method", ["get", "delete"])

@@ -6,6 +6,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect
 
 from storage.decisions import cancel_job
+from storage.errors import ConfigurationError
 from tests.api.made_jobs import MadeUp, fail_job, queue_job
 from tests.browser.conftest import Installation, Watch, looking_with_a_key
 from tests.browser.made_recordings import finish_video
@@ -34,7 +35,7 @@ def test_cancelling_by_keyboard_is_told_and_leads_to_the_heading(
 def test_trying_again_by_keyboard_is_told_and_leads_to_the_heading(
     page: Page, installation: Installation
 ) -> None:
-    job = fail_job(installation.database, installation.blobs)
+    job = fail_job(installation.database, installation.blobs, ConfigurationError())
     page.goto(f"{installation.address}/#/jobs/{job.id}")
 
     page.get_by_role("button", name="Try again").press("Enter")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, Route, expect
 
+from storage.errors import ConfigurationError
 from storage.jobs import get_job, list_jobs
 from storage.records import JobState
 from tests.api.made_jobs import (
@@ -161,7 +162,7 @@ def test_a_job_that_is_worked_on_can_be_cancelled(page: Page, installation: Inst
 
 
 def test_a_job_that_failed_can_be_tried_again(page: Page, installation: Installation) -> None:
-    job = fail_job(installation.database, installation.blobs)
+    job = fail_job(installation.database, installation.blobs, ConfigurationError())
     page.goto(f"{installation.address}/#/jobs/{job.id}")
 
     page.get_by_role("button", name="Try again").click()
@@ -169,6 +170,18 @@ def test_a_job_that_failed_can_be_tried_again(page: Page, installation: Installa
     expect(page.locator(".job-head .state")).to_have_text("Waiting")
     expect(page.get_by_role("button", name="Try again")).to_be_hidden()
     assert get_job(installation.database, job.id).state is JobState.QUEUED
+
+
+def test_a_file_that_will_fail_again_is_not_offered_another_try(
+    page: Page, installation: Installation
+) -> None:
+    job = fail_job(installation.database, installation.blobs)
+
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+
+    expect(page.get_by_text("not one picture of 3 could be decoded")).to_be_visible()
+    expect(page.get_by_role("button", name="Delete")).to_be_visible()
+    expect(page.get_by_role("button", name="Try again")).to_be_hidden()
 
 
 def test_a_hostile_name_is_text_everywhere(
