@@ -26,6 +26,14 @@ def test_the_page_runs_nothing_but_its_own_files(client: FlaskClient) -> None:
     assert not re.findall(r"<script(?![^>]* src=)|<style| style=| on\w+=", reply.text)
 
 
+def test_the_page_promises_no_more_than_the_documentation(client: FlaskClient) -> None:
+    """Symptom: it found "every face in every frame", and deleted "every trace" also where the database keeps some."""
+    page = client.get("/").text
+
+    assert "every face" not in page and "every trace" not in page
+    assert "PostgreSQL" in page
+
+
 def test_the_page_offers_the_detectors_of_the_installation(
     settings: Settings, database: Database, blobs: Blobs, client: FlaskClient
 ) -> None:
