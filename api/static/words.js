@@ -12,9 +12,9 @@ export function several(number, one, many = `${one}s`) {
   return `${count(number)} ${number === 1 ? one : many}`;
 }
 
-/** 0..1 as "42 %". */
+/** 0..1 as "42 %", which no line breaks. */
 export function percent(fraction) {
-  return `${Math.round(fraction * 100)} %`;
+  return `${Math.round(fraction * 100)}\u00a0%`;
 }
 
 export function bytes(number) {

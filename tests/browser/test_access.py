@@ -156,6 +156,31 @@ def test_the_error_codes_lead_back_to_every_view(page: Page, installation: Insta
     assert page.url == f"{installation.address}/#/jobs"
 
 
+@pytest.mark.parametrize("width", [1100, 390])
+def test_the_mark_of_the_view_that_is_shown_keeps_to_the_margins(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    main = page.locator("main").bounding_box()
+    assert main
+
+    for link in ("New", "The measure"):
+        page.get_by_role("navigation").get_by_role("link", name=link).click()
+        mark = page.locator("nav [aria-current=page]").bounding_box()
+        assert mark
+        assert main["x"] <= mark["x"]
+        assert mark["x"] + mark["width"] <= main["x"] + main["width"] + 0.5
+
+
+def test_a_number_is_not_parted_from_its_unit(page: Page) -> None:
+    words = page.evaluate(
+        """async () => {
+            const { readingWords } = await import("/static/faces.js");
+            return readingWords({ emotion: "neutral", confidence: 0.4, uncertain: true });
+        }"""
+    )
+
+    assert words == "Uncertain: neutral 40\u00a0%"
+
+
 def test_who_skips_the_menu_stays_in_the_view(page: Page) -> None:
     """Symptom: the link was taken for the address of a view: "There is nothing here"."""
     page.get_by_role("link", name="Live").click()

@@ -403,7 +403,7 @@ def test_progress_never_goes_back(page: Page, installation: Installation) -> Non
 
     assert page.evaluate("seen") == [10, 50, 50, 60]
     assert re.fullmatch(
-        r"Looking for faces · 600 of 1,000 frames · 60 % · \d+ frames per second · \d+ s left",
+        r"Looking for faces · 600 of 1,000 frames · 60\u00a0% · \d+ frames per second · \d+ s left",
         page.evaluate("words"),
     )
 
