@@ -50,7 +50,7 @@ def live(page: Page, installation: Installation) -> Iterator[Page]:
 
 
 def test_it_draws_boxes_and_bars_over_the_camera(live: Page) -> None:
-    expect(live.locator(".reading")).to_have_text(re.compile(r"\d+ %$"))
+    expect(live.locator(".reading")).to_have_text(re.compile(r"\d+\s%$"))
     numbers = [
         float(text.removesuffix(" %")) for text in live.locator(".bars .number").all_inner_texts()
     ]

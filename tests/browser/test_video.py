@@ -241,7 +241,7 @@ def test_a_name_given_to_a_face_stands_in_the_csv(
     job = finish_video(installation, tmp_path, MadeUp(frame_count=20, faces_of_frame=(2,)))
     open_video(page, installation, job.id)
 
-    page.get_by_role("button", name="Face 2").click()
+    page.locator(".lanes").get_by_role("button", name="Face 2").click()
     page.get_by_label("Name", exact=True).fill("Ada")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name="Ada")).to_be_visible()

@@ -128,48 +128,37 @@ def test_peaks_are_the_highest_smoothed_scores_of_faces_that_are_not_poor() -> N
     """Symptom: they were means of whole seconds, and a press on one led to where that second began."""
     found, summary = walk_in_pages([7] * 20)
 
-    good = [
-        (row.frame, row.face)
-        for frame in timeline()
-        for f in frame.faces
-        if not f.poor
-        for row in (f.row,)
-    ]
-    scores = sorted(
-        (-one.smoothed[3], one.frame, one.track)
-        for one in found.faces
-        if (one.frame, one.face) in good
+    poor = {(seen.row.frame, seen.row.face): seen.poor for one in timeline() for seen in one.faces}
+    best = min(
+        (-face.smoothed[3], face.frame, face.track)
+        for face in found.faces
+        if not poor[face.frame, face.face]
     )
-    highest, frame, track = scores[0]
     assert summary["peaks"]["happy"] == {
-        "time_s": frame * FRAME_US / 1_000_000,
-        "track": track,
-        "probability": -highest / SCORE_UNIT,
+        "time_s": best[1] * FRAME_US / 1_000_000,
+        "track": best[2],
+        "probability": -best[0] / SCORE_UNIT,
     }
-    assert len(good) < len(found.faces)
-    assert -highest < max(one.smoothed[3] for one in found.faces)  # that of a poor face
+    assert -best[0] < max(face.smoothed[3] for face in found.faces)  # that of a poor one
 
 
 def test_a_face_seen_for_a_moment_is_no_peak_where_another_lasts() -> None:
-    walk = Walk()
-    walk.through(
-        TimelineFrame(frame, frame * FRAME_US, tuple(TimelineFace(row, None) for row in rows))
-        for frame, rows in enumerate([glimpses(0), *[glimpses(0)[:1]] * 4])
-    )
+    """A sad face in five frames, and far from it a happy one in the first of them."""
+    walk, faces = Walk(), {0: (0, 0, 0, 0, 0, SCORE_UNIT, 0), 1: (0, 0, 0, SCORE_UNIT, 0, 0, 0)}
+    for frame in range(5):
+        rows = [
+            FaceRow(frame, face, 500 * face, 0, 40, 50, 9_500, None, *scores)
+            for face, scores in faces.items()
+            if frame == 0 or face == 0
+        ]
+        seen = tuple(TimelineFace(row, track=None) for row in rows)
+        walk.through([TimelineFrame(frame, frame * FRAME_US, seen)])
     walk.end()
 
     peaks = walk.summary()["peaks"]
 
-    assert (peaks["sad"]["track"], peaks["happy"]["track"]) == (0, 0)
+    assert peaks["sad"] == {"time_s": 0.0, "track": 0, "probability": 1.0}
     assert peaks["happy"] == {"time_s": 0.0, "track": 0, "probability": 0.0}
-
-
-def glimpses(frame: int) -> list[FaceRow]:
-    """A sad face, and far from it a happy one."""
-    return [
-        FaceRow(frame, 0, 0, 0, 40, 50, 9_500, None, 0, 0, 0, 0, 0, SCORE_UNIT, 0),
-        FaceRow(frame, 1, 500, 0, 40, 50, 9_500, None, 0, 0, 0, SCORE_UNIT, 0, 0, 0),
-    ]
 
 
 def test_a_track_ends_at_the_cut_and_the_others_begin_there() -> None:
