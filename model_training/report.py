@@ -123,8 +123,8 @@ def ferplus_scores(faces: FaceSet, probabilities: Probabilities, *, seed: int) -
 
 
 def rounded(score: float | metrics.Scores) -> float:
-    """Return a score with four decimals."""
-    return round(float(score), 4)
+    """Return a score with six decimals: more than is ever shown, so that no figure is rounded twice."""
+    return round(float(score), 6)
 
 
 def interval(scores: metrics.Scores) -> list[float]:

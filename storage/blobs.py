@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from storage.errors import ConfigurationError, PathNotFound, TransientError
+from storage.errors import ConfigurationError, MediumUnavailable, PathNotFound, TransientError
 
 _JOB_FOLDER = re.compile(r"[0-9a-f]{32}(\.deleted)?")
 _CHUNK_BYTES = 1024 * 1024
@@ -90,7 +90,7 @@ class Blobs:
     def open(self, location: str) -> int:
         """Open a medium for reading and return its descriptor, to be closed by the caller.
 
-        Raises PathNotFound if it is gone, TransientError if this machine can't open it now, ConfigurationError if it lacks
+        Raises PathNotFound if it is gone, MediumUnavailable if this machine can't open it now, ConfigurationError if it lacks
         the folder of all uploads: then nothing is known of any of them.
         """
         path = self._path(location)
@@ -103,7 +103,9 @@ class Blobs:
                 ) from error
             raise PathNotFound(f"the medium can't be opened: {error.strerror}") from error
         except OSError as error:
-            raise TransientError(f"the medium can't be opened now: {error.strerror}") from error
+            raise MediumUnavailable(
+                f"the medium can't be opened at the moment: {error.strerror}"
+            ) from error
 
     def _path(self, location: str) -> Path:
         scheme, _, rest = location.partition(":")

@@ -130,7 +130,7 @@ def _oldest_ready(able: Capabilities) -> ScalarSelect[int]:
         select(segments.c.segment)
         .join(jobs, jobs.c.job == segments.c.job)
         .where(
-            segments.c.state == SegmentState.READY,
+            _may_begin(),
             jobs.c.state.in_(LIVE_STATES),
             able.can_detect(),
             or_(segments.c.kind == SegmentKind.PLAN, able.as_planned()),
@@ -148,7 +148,7 @@ def _oldest_to_illustrate() -> ScalarSelect[int]:
         select(segments.c.segment)
         .join(jobs, jobs.c.job == segments.c.job)
         .where(
-            segments.c.state == SegmentState.READY,
+            _may_begin(),
             segments.c.kind == SegmentKind.ILLUSTRATE,
             jobs.c.state == JobState.DONE,
         )
@@ -157,6 +157,12 @@ def _oldest_to_illustrate() -> ScalarSelect[int]:
         .with_for_update(skip_locked=True, of=segments)
     )
     return oldest.scalar_subquery()
+
+
+def _may_begin() -> ColumnElement[bool]:
+    """The condition that a segment waits for a worker, and not for a pause to end (failures.report_failure)."""
+    rested = or_(segments.c.lease_until.is_(None), segments.c.lease_until < now_s())
+    return and_(segments.c.state == SegmentState.READY, rested)
 
 
 def _claim(connection: Connection, row: Any) -> Claim:

@@ -212,12 +212,21 @@ class TransientError(AffectlineError):
 
     code = "interrupted"
     http_status = 503
+    pause_s: ClassVar[float] = 0.0
+    """How long the work is left alone before it is tried again."""
 
 
 class DatabaseUnavailable(TransientError):
     """The database does not answer at the moment; try again in a little while."""
 
     code = "database_unavailable"
+
+
+class MediumUnavailable(TransientError):
+    """The file can't be read at the moment: its disk, its network share or that one's server fails."""
+
+    code = "medium_unavailable"
+    pause_s = 30.0
 
 
 class AnalyserDied(TransientError):

@@ -25,8 +25,8 @@ MAX_LOSSES = 10
 
 
 def report_failure(database: Database, claim: Claim, error: AffectlineError) -> None:
-    """Record why a claimed piece of work failed: try again, plan again or end the job, by the
-    error's kind.
+    """Record why a claimed piece of work failed: try again, after a pause or at once, plan again or end the job, by
+    the error's kind.
     """
     if isinstance(error, LeaseLost):
         return
@@ -38,13 +38,23 @@ def report_failure(database: Database, claim: Claim, error: AffectlineError) -> 
         failures = connection.execute(
             update(segments)
             .where(held(claim))
-            .values(state=SegmentState.READY, lease_until=None, failures=segments.c.failures + 1)
+            .values(
+                state=SegmentState.READY,
+                lease_until=_again_from(error),
+                failures=segments.c.failures + 1,
+            )
             .returning(segments.c.failures)
         ).scalar_one_or_none()
         if failures is None:
             return  # somebody else holds it now
         if not isinstance(error, TransientError) or failures >= MAX_FAILURES:
             _fail_job(connection, claim.job, error)
+
+
+def _again_from(error: AffectlineError) -> float | None:
+    """When the work may be claimed again; None: at once."""
+    pause_s = error.pause_s if isinstance(error, TransientError) else 0.0
+    return now_s() + pause_s if pause_s else None
 
 
 def _fail_job(connection: Connection, job: int, error: AffectlineError) -> None:

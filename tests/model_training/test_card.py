@@ -9,6 +9,7 @@ import pytest
 
 from model_training import adjustment, card, evaluate, robustness, tables
 from model_training.card import SECTIONS, fill, make_section
+from model_training.report import rounded
 from storage.errors import InputError
 from storage.labels import EXPRESSIONS
 from tests.model_training.fake_faces import draw_faces, write_npz
@@ -88,6 +89,13 @@ def test_a_section_has_its_figures(name: str, lines: list[str], results: Path):
     text = make_section(name, results)
 
     assert [line for line in lines if line not in text] == []
+
+
+def test_no_figure_is_rounded_twice(results: Path):
+    """Symptom: 70.35 % were 70.3 in one place and 70.4 in another."""
+    report = json.loads((results / "shipped.json").read_text())
+
+    assert "for 70.4 % (" in tables.claim(report | {"accuracy": rounded(2513 / 3572)})
 
 
 def test_an_adjustment_in_the_graph_is_told(results: Path):

@@ -18,6 +18,7 @@ from storage.errors import (
     AnalyserOutOfMemory,
     CorruptMedia,
     LeaseLost,
+    MediumUnavailable,
     ModelContractError,
     NotFound,
     PlanMismatch,
@@ -301,6 +302,21 @@ class TestFailing:
             "took too much",
         )
         assert view.finished_at is not None
+
+    def test_work_on_a_file_that_cannot_be_read_now_is_left_alone_for_a_while(
+        self, database: Database
+    ) -> None:
+        """Three tries within a moment of a network share's trouble would be none."""
+        new_job(database)
+        claim = take(database)
+
+        failures.report_failure(database, claim, MediumUnavailable())
+
+        assert claims.claim_next(database, ABLE, lease_s=10) is None
+        assert failures.free_expired_leases(database) == 0
+        expire_leases(database)
+        assert take(database).segment == claim.segment
+        assert counters(database, claim.segment) == (1, 0)
 
     def test_the_tenth_loss_ends_the_job_as_workers_lost(self, database: Database) -> None:
         job_id = new_job(database)

@@ -13,7 +13,7 @@ import av.error
 import numpy as np
 import pytest
 
-from storage.errors import PlanMismatch, TransientError
+from storage.errors import MediumUnavailable, PlanMismatch
 from storage.records import MediaPlan, SegmentSlice
 from tests.vision.conftest import descriptor, no_progress, planned
 from tests.vision.made_media import B_FRAMES, OPEN_GOP, Recipe, moving_pictures, write_video
@@ -192,7 +192,7 @@ def test_a_disk_that_fails_is_no_file_that_breaks_off(number: int, tmp_path: Pat
         failing = dataclasses.replace(medium, container=Mock(demux=Mock(side_effect=failure)))
 
         os.lseek(fd, 100, os.SEEK_SET)
-        with pytest.raises(TransientError, match="can't be read on at the moment"):
+        with pytest.raises(MediumUnavailable, match="can't be read on at the moment"):
             list(failing.packets())
         os.lseek(fd, 0, os.SEEK_END)  # demuxers say so of a cut-off file, when they have read all
         assert list(failing.packets()) == []
@@ -212,7 +212,7 @@ def test_a_disk_that_fails_when_a_file_is_opened_does_not_make_it_corrupt(
     monkeypatch.setattr(os, "pread", fail)
 
     with (
-        pytest.raises(TransientError, match="Input/output error"),
+        pytest.raises(MediumUnavailable, match="Input/output error"),
         descriptor(file) as fd,
         open_medium(fd),
     ):

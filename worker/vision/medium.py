@@ -26,9 +26,9 @@ from storage.errors import (
     CorruptMedia,
     EmptyFile,
     InputError,
+    MediumUnavailable,
     NoVideo,
     TooLarge,
-    TransientError,
     UnsupportedMedia,
 )
 from worker.intake import EXPECTED_MEDIA, HEAD_BYTES, looks_like_media
@@ -92,7 +92,7 @@ class Medium:
     def packets(self) -> Iterator[Packet[VideoStream]]:
         """Read the stream's packets on from here; a file that breaks off simply ends. The last one is empty: it flushes.
 
-        Raises TooLarge after `limits.max_frames` packets, or if memory runs out; TransientError if reading fails, not the file.
+        Raises TooLarge after `limits.max_frames` packets, or if memory runs out; MediumUnavailable if reading fails.
         """
         count = 0
         try:
@@ -143,8 +143,8 @@ def _read_to_its_end(fd: int) -> bool:
     return os.lseek(fd, 0, os.SEEK_CUR) >= os.fstat(fd).st_size
 
 
-def _unreadable_now(reason: str | None) -> TransientError:
-    return TransientError(f"the file can't be read on at the moment: {reason}")
+def _unreadable_now(reason: str | None) -> MediumUnavailable:
+    return MediumUnavailable(f"the file can't be read on at the moment: {reason}")
 
 
 def out_of_memory() -> TooLarge:
@@ -164,7 +164,7 @@ def open_medium(fd: int, limits: MediaLimits = DEFAULT_LIMITS) -> Iterator[Mediu
 
     The descriptor stays open and is read from its beginning (FFmpeg works on a duplicate, which shares the file position:
     one opening at a time). Cover art, thumbnails and the tiles of a tiled HEIF do not count as video.
-    Raises EmptyFile, UnsupportedMedia, NoVideo, CorruptMedia or TooLarge; TransientError if it can't be read at the moment.
+    Raises EmptyFile, UnsupportedMedia, NoVideo, CorruptMedia or TooLarge; MediumUnavailable if it can't be read at the moment.
     """
     if os.fstat(fd).st_size == 0:
         raise EmptyFile
@@ -209,7 +209,7 @@ def _open_container(fd: int, limits: MediaLimits) -> InputContainer:
 
 
 def _check_readable(fd: int) -> None:
-    """Read a file that FFmpeg can't open, which does not tell why. Raises TransientError if that fails as well."""
+    """Read a file that FFmpeg can't open, which does not tell why. Raises MediumUnavailable if that fails as well."""
     try:
         for start in range(0, os.fstat(fd).st_size, READ_BYTES):
             os.pread(fd, READ_BYTES, start)
