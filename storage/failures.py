@@ -1,6 +1,6 @@
 """What becomes of work that failed or fell silent: try again, plan again, or end the job."""
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from storage.claims import Capabilities, Claim, held, lock_job
 from storage.database import Database, now_s
@@ -51,7 +51,7 @@ def report_failure(database: Database, claim: Claim, error: AffectlineError) -> 
             _fail_job(connection, claim.job, error)
 
 
-def _again_from(error: AffectlineError) -> float | None:
+def _again_from(error: AffectlineError) -> ColumnElement[float] | None:
     """When the work may be claimed again; None: at once."""
     pause_s = error.pause_s if isinstance(error, TransientError) else 0.0
     return now_s() + pause_s if pause_s else None
