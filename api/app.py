@@ -60,7 +60,7 @@ def _describe() -> OpenAPI:
         info=Info(
             title="Affectline",
             version=VERSION,
-            description="Emotion timelines from video: every frame, every face, seven *apparent*"
+            description="Emotion timelines from video: frame by frame, face by face, seven *apparent*"
             " expressions.",
         ),
         security_schemes={

@@ -39,7 +39,7 @@ from worker.analyser.limits import AnalyserLimits
 
 app = typer.Typer(
     name="affectline",
-    help="Emotion timelines from video: every frame, every face, seven apparent expressions.",
+    help="Emotion timelines from video: frame by frame, face by face, seven apparent expressions.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
