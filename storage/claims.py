@@ -245,7 +245,7 @@ def count_ready(database: Database) -> int:
         .select_from(segments)
         .join(jobs, jobs.c.job == segments.c.job)
         .where(
-            segments.c.state == SegmentState.READY,
+            _may_begin(),
             jobs.c.state.in_((*LIVE_STATES, JobState.DONE)),
         )
     )

@@ -284,7 +284,12 @@ def is_passing(code: str) -> bool:
 def may_be_overcome(code: str) -> bool:
     """Whether trying a failed job again can help: its error may pass, or its operator can end it; the file's own can't."""
     kind = error_kinds().get(code, AffectlineError)
-    return not issubclass(kind, InputError) or issubclass(kind, DetectorUnavailable)
+    mended = (
+        DetectorUnavailable,
+        PathNotFound,
+        TooLarge,
+    )  # a file, a drive or a limit of this installation
+    return not issubclass(kind, InputError) or issubclass(kind, mended)
 
 
 def error_from_code(code: str, message: str) -> AffectlineError:

@@ -155,8 +155,11 @@ def free_expired_leases(database: Database) -> int:
 
 
 def free_all_leases(database: Database) -> None:
-    """Free every lease at once: for the owner of a private database whose last process is gone."""
+    """Free every lease at once, and end every pause: for the owner of a private database whose last process is gone."""
     with database.writing() as connection:
+        connection.execute(
+            update(segments).where(segments.c.state == SegmentState.READY).values(lease_until=None)
+        )
         connection.execute(
             update(segments).where(segments.c.state == SegmentState.RUNNING).values(lease_until=0.0)
         )

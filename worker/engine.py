@@ -12,7 +12,7 @@ from storage.database import Database
 from storage.settings import Settings
 from worker.model import load_model, load_yunet
 
-ENGINE_VERSION = "6"
+ENGINE_VERSION = "7"
 """Raised with every change that can change a row: a job is finished by the version that planned it.
 """
 

@@ -15,7 +15,7 @@ from api.http.schemas import MICROSECONDS, JobPath
 from api.http.services import services
 from api.http.timeline_schemas import FrameReply, TimelineCsvQuery, TimelineQuery, TimelineReply
 from storage.database import Database
-from storage.errors import JobNotDone
+from storage.errors import JobNotDone, may_be_overcome
 from storage.exports import csv_lines
 from storage.jobs import LIVE_STATES, JobView, get_job
 from storage.records import JobState, Scores
@@ -91,9 +91,8 @@ def check_done(job: JobView) -> None:
     """Raise JobNotDone unless the job is done, with what became of it, and what to do."""
     retry = f"POST /v1/jobs/{job.id}/retry"
     if job.state is JobState.FAILED:
-        raise JobNotDone(
-            f"the job failed ({job.error_code}): {job.error_message}; {retry} tries again"
-        )
+        again = f"; {retry} tries again" if may_be_overcome(job.error_code or "") else ""
+        raise JobNotDone(f"the job failed ({job.error_code}): {job.error_message}{again}")
     if job.state is JobState.CANCELLED:
         raise JobNotDone(f"the job was cancelled; {retry} goes on with it")
     if job.state is not JobState.DONE:
@@ -120,6 +119,6 @@ def _in_pieces(lines: Iterable[str]) -> Iterator[bytes]:
 
 
 def csv_name(filename: str) -> str:
-    """Return a file name for the CSV of an upload: its own with another suffix, allowed and hidden on no system."""
+    """Return a file name for the CSV of an upload: its own with another suffix, hidden nowhere, allowed everywhere."""
     stem = filename.removesuffix(PurePosixPath(filename).suffix)
     return f"{_NOT_IN_NAMES.sub('_', stem).strip(' .') or 'timeline'}.csv"

@@ -95,19 +95,24 @@ def receiving(blobs: Blobs, database: Database, *, max_bytes: int) -> Iterator[I
         with file:
             yield IncomingMedium(job_id, location, file, max_bytes=max_bytes)
     except BaseException as error:  # whatever ends an upload, its bytes must go
-        if not (isinstance(error, DBAPIError) and _may_stand(database, job_id)):
+        if not (isinstance(error, DBAPIError) and _may_stand(database, job_id, error)):
             blobs.delete(job_id)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFull() from error
         raise
 
 
-def _may_stand(database: Database, job_id: str) -> bool:
-    """Tell whether a job may have been recorded, and only the database's answer to that got lost."""
+def _may_stand(database: Database, job_id: str, error: DBAPIError) -> bool:
+    """Tell whether a job may have been recorded, and only the database's answer to that got lost.
+
+    Where that can't be known, the sweeper removes the bytes later if it was not.
+    """
+    if error.connection_invalidated:  # the server may still be at it
+        return True
     try:
         return exists(database, job_id)
     except DBAPIError:
-        return True  # if not, the sweeper removes the bytes later
+        return True
 
 
 def checked_filename(given: str) -> str:

@@ -90,8 +90,9 @@ export class ExpressionPlot {
     await this.#draw();
   }
 
-  /** With plotly, or as a sketch until it has come. */
+  /** With plotly, or as a sketch until it has come; where nobody sees it, not before it is seen. */
   async #draw() {
+    if (this.#where.clientWidth === 0) return;
     const layout = { ...this.#layout(), width: this.#where.clientWidth };
     if (this.#plotly === null) {
       this.#where.replaceChildren(sketch(this.#traces(), layout));
@@ -202,7 +203,7 @@ export class ExpressionPlot {
   }
 
   #move() {
-    if (this.#plotly === null) return this.#redraw();
+    if (!this.#watched) return this.#redraw();
     const { range, ...axis } = this.#where.layout.xaxis;
     const { from, to } = this.#axis;
     if (range[0] !== from || range[1] !== to) this.#plotly.relayout(this.#where, { xaxis: { ...axis, ...this.#stretch() } });
@@ -237,7 +238,7 @@ export class ExpressionPlot {
   }
 
   #redraw() {
-    if (this.#signal.aborted || this.#data === null || this.#where.clientWidth === 0) return;
+    if (this.#signal.aborted || this.#data === null) return;
     this.#draw();
   }
 }

@@ -9,7 +9,14 @@ from sqlalchemy import func, select
 from storage.blobs import Blobs
 from storage.claims import claim_next
 from storage.database import Database
-from storage.errors import AffectlineError, DetectorUnavailable, NoVideo, StorageFull
+from storage.errors import (
+    AffectlineError,
+    DetectorUnavailable,
+    NoVideo,
+    PathNotFound,
+    StorageFull,
+    TooLarge,
+)
 from storage.tables import metadata
 from tests.api.made_jobs import (
     ABLE,
@@ -145,6 +152,8 @@ def test_a_failed_job_tells_why(client: FlaskClient, database: Database, blobs: 
     [
         (NoVideo(), False),
         (DetectorUnavailable(), True),
+        (PathNotFound(), True),
+        (TooLarge(), True),
         (StorageFull(), True),
         (AffectlineError(), True),
     ],

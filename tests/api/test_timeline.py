@@ -7,7 +7,7 @@ from storage.blobs import Blobs
 from storage.claims import claim_next
 from storage.database import Database
 from storage.decisions import cancel_job
-from storage.errors import CorruptMedia, NotFound
+from storage.errors import CorruptMedia, NotFound, StorageFull
 from storage.exports import csv_lines
 from storage.failures import report_failure
 from storage.jobs import JobView, begin_delete, finish_delete
@@ -235,6 +235,17 @@ def test_the_csv_of_a_failed_job_tells_why_there_is_none(
 
     problem = problem_of(reply, status=409, code="job_not_done")
     assert "corrupt_media" in problem["detail"] and "not one picture" in problem["detail"]
+    assert "retry" not in problem["detail"]  # it would fail again
+
+
+def test_of_a_failed_job_that_can_succeed_it_is_told_how_to_try_again(
+    client: FlaskClient, database: Database, blobs: Blobs
+) -> None:
+    job = fail_job(database, blobs, StorageFull())
+
+    reply = client.get(f"/v1/jobs/{job.id}/timeline.csv")
+
+    problem = problem_of(reply, status=409, code="job_not_done")
     assert f"POST /v1/jobs/{job.id}/retry tries again" in problem["detail"]
 
 

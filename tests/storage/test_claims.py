@@ -313,10 +313,21 @@ class TestFailing:
         failures.report_failure(database, claim, MediumUnavailable())
 
         assert claims.claim_next(database, ABLE, lease_s=10) is None
-        assert failures.free_expired_leases(database) == 0
+        assert failures.free_expired_leases(database) == claims.count_ready(database) == 0
         expire_leases(database)
         assert take(database).segment == claim.segment
         assert counters(database, claim.segment) == (1, 0)
+
+    def test_a_pause_ends_when_the_owner_of_a_private_database_begins_anew(
+        self, database: Database
+    ) -> None:
+        new_job(database)
+        claim = take(database)
+        failures.report_failure(database, claim, MediumUnavailable())
+
+        failures.free_all_leases(database)
+
+        assert take(database).segment == claim.segment
 
     def test_the_tenth_loss_ends_the_job_as_workers_lost(self, database: Database) -> None:
         job_id = new_job(database)

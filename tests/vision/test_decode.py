@@ -18,7 +18,8 @@ from storage.records import MediaPlan, SegmentSlice
 from tests.vision.conftest import descriptor, no_progress, planned
 from tests.vision.made_media import B_FRAMES, OPEN_GOP, Recipe, moving_pictures, write_video
 from worker.vision.decode import decode_segment
-from worker.vision.medium import Medium, open_medium
+from worker.vision.medium import DEFAULT_LIMITS, Medium, open_medium
+from worker.vision.probe import _list_pictures
 
 RECIPES = {
     "b_frames.mp4": Recipe(options=B_FRAMES),
@@ -171,16 +172,39 @@ def write_with_packets_lost(file: Path, *, lost: tuple[int, ...]) -> Path:
 
 @pytest.mark.parametrize(
     "name",
-    ["b_frames.mp4", "open_gop.ts", "mpeg2.ts", "mpeg4.avi", "program.mpg", "interlaced.ts"],
+    ["b_frames.mp4", "open_gop.ts", "mpeg2.ts", "mpeg4.avi", "program.mpg"],
 )
 def test_a_whole_recording_is_not_said_to_be_damaged_when_all_of_it_is_decoded(
     name: str, tmp_path: Path
 ) -> None:
-    interlaced = Recipe(codec="mpeg2video", options={"flags": "+ildct+ilme"})
-    recipe = RECIPES.get(name, interlaced)
-    file = write_video(tmp_path / name, moving_pictures(30), recipe)
+    file = write_video(tmp_path / name, moving_pictures(30), RECIPES[name])
 
     assert planned(file, full_decode=True).media.damaged_packets == 0
+
+
+@pytest.mark.parametrize(
+    ("codec", "interlaced", "damaged"),
+    [("h264", True, 0), ("mpeg4", False, 0), ("h264", False, 2)],
+    ids=["two fields", "nothing new", "withheld"],
+)
+def test_two_packets_of_one_picture_are_a_loss_only_where_each_should_give_one(
+    codec: str, interlaced: bool, damaged: int
+) -> None:
+    """No encoder at hand writes a packet for each field."""
+    pictures = [Mock(pts=pts, duration=1, interlaced_frame=interlaced) for pts in (0, 1)]
+    medium = Mock(
+        spec=Medium,
+        codec_name=codec,
+        format_name="mpegts",
+        time_base=Fraction(1, 25),
+        limits=DEFAULT_LIMITS,
+        damaged=0,
+        stream=Mock(average_rate=Fraction(25), frames=0),
+    )
+    medium.packets.return_value = [Mock(is_discard=False)] * 4
+    medium.decode.side_effect = lambda packets: pictures if len(list(packets)) == 4 else []
+
+    assert _list_pictures(medium, progress=no_progress).damaged_packets == damaged
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ETIMEDOUT])

@@ -107,7 +107,7 @@ class Medium:
             raise out_of_memory() from error
         except av.error.FFmpegError as error:
             if error.errno in NOT_OF_THE_FILE and not _read_to_its_end(self.fd):
-                raise _unreadable_now(error.strerror) from error
+                raise unreadable_now(error.strerror) from error
             self.damaged += 1  # the tail cannot be read: what came before it stands
 
     def decode(self, packets: Iterator[Packet[VideoStream]]) -> Iterator[VideoFrame]:
@@ -143,7 +143,7 @@ def _read_to_its_end(fd: int) -> bool:
     return os.lseek(fd, 0, os.SEEK_CUR) >= os.fstat(fd).st_size
 
 
-def _unreadable_now(reason: str | None) -> MediumUnavailable:
+def unreadable_now(reason: str | None) -> MediumUnavailable:
     return MediumUnavailable(f"the file can't be read on at the moment: {reason}")
 
 
@@ -209,12 +209,13 @@ def _open_container(fd: int, limits: MediaLimits) -> InputContainer:
 
 
 def _check_readable(fd: int) -> None:
-    """Read a file that FFmpeg can't open, which does not tell why. Raises MediumUnavailable if that fails as well."""
+    """Read where FFmpeg read in vain: it does not tell why. Raises MediumUnavailable if that fails as well."""
     try:
-        for start in range(0, os.fstat(fd).st_size, READ_BYTES):
+        here, end = os.lseek(fd, 0, os.SEEK_CUR), os.fstat(fd).st_size
+        for start in (0, here, max(0, end - READ_BYTES)):
             os.pread(fd, READ_BYTES, start)
     except OSError as error:
-        raise _unreadable_now(error.strerror) from error
+        raise unreadable_now(error.strerror) from error
 
 
 def _unreadable(fd: int) -> UnsupportedMedia | CorruptMedia:

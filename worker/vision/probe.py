@@ -35,6 +35,8 @@ DECODED_TO_PLAN: frozenset[str] = frozenset({"h264", "hevc", "m4v", "mpegvideo",
 segment in five gives frames half a period off."""
 NO_PTS: frozenset[str] = frozenset({"avi"})
 """Containers that store one time per packet in decoding order: with B-frames these are not the pictures' times."""
+NOTHING_NEW: frozenset[str] = frozenset({"mpeg4", "theora"})
+"""Codecs whose packets may say that nothing has changed: no picture comes of such a one, and none is lost."""
 PACKETS_PER_REPORT = 256
 """Demuxing reads some 100,000 packets per second."""
 VP8_SHOW_FRAME = 0x10
@@ -232,8 +234,9 @@ def _list_pictures(medium: Medium, *, progress: Progress) -> FrameList:
         return FrameList([], [], full_decode=True, times_estimated=False)
     nominal = nominal_duration(medium.stream.average_rate, medium.time_base)
     times = complete_times(given, durations, nominal=nominal)
-    # A packet may hold but one field of a picture.
-    withheld = 0 if interlaced or not _tells_frames(medium) else shown - len(given)
+    # A packet may hold but one field of a picture, or say that the one before stays.
+    tells = _tells_frames(medium) and medium.codec_name not in NOTHING_NEW and not interlaced
+    withheld = shown - len(given) if tells else 0
     return FrameList(
         times.pts,
         [],
