@@ -6,6 +6,7 @@ import logging
 import zlib
 from pathlib import Path
 from typing import Any, NoReturn
+from unittest.mock import Mock
 
 import pytest
 from flask.testing import FlaskClient
@@ -140,6 +141,20 @@ def test_the_bytes_stay_if_their_job_stands_and_only_the_databases_answer_got_lo
     found = [blobs.folder / job.id / "media" for job in list_jobs(database)]
     assert len(found) == stands
     assert [path for path in stored_files(blobs) if path.is_file()] == found
+
+
+@pytest.mark.logs_errors
+def test_the_bytes_stay_while_it_cannot_be_known_whether_their_job_stands(
+    client: FlaskClient, blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server whose connection broke may still be at the commit; the sweeper removes what belongs to no job."""
+    cut = OperationalError("COMMIT", None, Exception("cut"), connection_invalidated=True)
+    monkeypatch.setattr(routes, "create_job", Mock(side_effect=cut))
+
+    reply = client.post("/v1/jobs?filename=face.png", data=PNG)
+
+    problem_of(reply, status=503, code="database_unavailable")
+    assert [path.name for path in stored_files(blobs) if path.is_file()] == ["media"]
 
 
 @pytest.mark.usefixtures("nothing_is_left")
