@@ -2,7 +2,7 @@
 
 import csv
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from model_training.contract import as_input
 from model_training.distortion import distorted_batches, epoch_order
 from model_training.faces import FaceSet
 from model_training.losses import label_loss, vote_loss
-from model_training.matching import Teachers
+from model_training.matching import Batch, Teachers, taught_batches
 from model_training.networks import add_vote_head
 from model_training.normalisation import with_fused_normalisation
 from model_training.pace import Clock, Pace, learning_rate
@@ -81,10 +81,12 @@ def train_annealed(
         recipe.augmentation,
         batch_size=schedule.batch_size,
         seed=seed,
-        teachers=teachers,
     )
     for epoch in _epochs(schedule, pace, start=here, stop_after=stop_after):
-        scores = learner.learn(batches(epoch=epoch), pace, step=here.step, steps=steps)
+        shown = taught_batches(
+            batches(epoch=epoch), teachers, share=recipe.augmentation.teacher_share
+        )
+        scores = learner.learn(shown, pace, step=here.step, steps=steps)
         here = _end_epoch(out, learner, validation, here, scores, pace.clock)
     learner.averaged.save(out / LAST_MODEL)
     return learner.averaged
@@ -132,7 +134,7 @@ class Learner:
             *self.averaged.variables,
         ]
 
-    def learn(self, batches: tf.data.Dataset, pace: Pace, *, step: int, steps: int) -> EpochScores:
+    def learn(self, batches: Iterable[Batch], pace: Pace, *, step: int, steps: int) -> EpochScores:
         """Learn from the batches of one epoch, or as many as the pace leaves time for; at least one.
 
         step: of the whole run, at the first batch. steps: batches in the epoch.

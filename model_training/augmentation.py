@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from model_training.faces import FaceSet
+from model_training.pipeline import untuned
 from model_training.recipes import Augmentation
 
 
@@ -36,11 +37,13 @@ def training_batches(
     rows = tf.data.Dataset.from_tensor_slices((faces.images[..., None], faces.labels))
     shuffled = rows.shuffle(len(faces), seed=seed, reshuffle_each_iteration=True)
     # One map call at a time: calls in parallel would draw from the random layers in no fixed order.
-    return shuffled.batch(batch_size).map(change).prefetch(tf.data.AUTOTUNE)
+    return untuned(shuffled.batch(batch_size).map(change).prefetch(4))
 
 
 def validation_batches(faces: FaceSet, *, batch_size: int) -> tf.data.Dataset:
     """Return batches of (faces float32 0..255, labels) in order, unchanged, kept in memory."""
     rows = tf.data.Dataset.from_tensor_slices((faces.images[..., None], faces.labels))
     batches = rows.batch(batch_size)
-    return batches.map(lambda images, labels: (tf.cast(images, tf.float32), labels)).cache()
+    return untuned(
+        batches.map(lambda images, labels: (tf.cast(images, tf.float32), labels)).cache()
+    )

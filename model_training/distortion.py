@@ -13,7 +13,7 @@ import tensorflow as tf
 from model_training.chance import Draw, per_face
 from model_training.degradation import degrade
 from model_training.faces import FACE_SIZE, FaceSet
-from model_training.matching import Teachers
+from model_training.pipeline import untuned
 from model_training.readers import VOTE_EMOTIONS
 from model_training.recipes import Distortion
 from storage.labels import EXPRESSIONS
@@ -28,13 +28,11 @@ def distorted_batches(
     batch_size: int,
     seed: int,
     epoch: int,
-    teachers: Teachers | None = None,
 ) -> tf.data.Dataset:
     """Return one epoch of batches (faces float32 0..255, truth, votes) in the epoch's own order.
 
     truth: (n, 7) float32, a share for each expression. votes: (n, 8) likewise, rows of zeros where the
     data has none. Every batch is full: the few faces that are left over wait for another epoch's order.
-    teachers: what they say of each picture, as it is here, is a share of its truth.
     """
     rows = epoch_order(len(faces), batch_size=batch_size, seed=seed, epoch=epoch)
     images, truth = tf.constant(faces.images), tf.constant(soft_truth(faces, ranges.teacher_share))
@@ -46,13 +44,12 @@ def distorted_batches(
         pictures = tf.cast(tf.gather(images, batch), tf.float32)[..., None]
         draw = Draw(tf.shape(batch)[0], tf.stack([tf.constant(seed, tf.int64), step]))
         changed = distort(pictures, ranges, draw)
-        mixed = mix_pairs(
+        return mix_pairs(
             changed, tf.gather(truth, batch), tf.gather(votes, batch), ranges=ranges, draw=draw
         )
-        return mixed if teachers is None else taught(*mixed, teachers, ranges.teacher_share)
 
     batches = tf.data.Dataset.from_tensor_slices((steps, rows))
-    return batches.map(make, num_parallel_calls=PARALLEL_BATCHES).prefetch(4)
+    return untuned(batches.map(make, num_parallel_calls=PARALLEL_BATCHES).prefetch(4))
 
 
 def epoch_order(n: int, *, batch_size: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
@@ -71,14 +68,6 @@ def soft_truth(faces: FaceSet, teacher_share: float) -> npt.NDArray[np.float32]:
     if faces.taught is None:
         return labels
     return ((1 - teacher_share) * labels + teacher_share * faces.taught).astype(np.float32)
-
-
-def taught(
-    faces: tf.Tensor, truth: tf.Tensor, votes: tf.Tensor, teachers: Teachers, share: float
-) -> tf.Tensor:
-    """Return a batch as it is, with a share of its truth left to what teachers say of these very pictures."""
-    said = tf.ensure_shape(tf.numpy_function(teachers.say, [faces, votes], tf.float32), truth.shape)
-    return faces, (1 - share) * truth + share * said, votes
 
 
 def distort(faces: tf.Tensor, ranges: Distortion, draw: Draw) -> tf.Tensor:

@@ -86,3 +86,20 @@ def held_back_part(data: Path, metadata: Mapping[str, str]) -> FaceSet:
             f"got {faces.class_counts()}"
         )
     return faces
+
+
+def held_back_by_all(runs: Mapping[Path, Mapping[str, str]], data: Path, *, option: str) -> FaceSet:
+    """Return the faces that all runs held back: those of the run that held fewest back.
+
+    runs: the metadata of each model, by its file.  data: what the runs were given.  option: named in messages.
+    Raises InputError if another run learned from some of them.
+    """
+    parts = {path: held_back_part(data, metadata) for path, metadata in runs.items()}
+    fewest = min(parts, key=lambda path: len(parts[path]))
+    for path, theirs in parts.items():
+        if not find_copies(parts[fewest], of=theirs).all():
+            raise InputError(
+                f"{option} {path}: expected runs that held the same faces back as that of {fewest}, or more; this one "
+                "learned from some of them"
+            )
+    return parts[fewest]

@@ -2,25 +2,29 @@
 
 What `teach` keeps is said of the faces as they are, whatever becomes of them afterwards. Asked anew, teachers are as unsure
 of a covered face as it deserves, and a student learns to answer as they do everywhere (function matching), not on the
-training faces alone, which teachers know. Teachers are exported models: one of eight bits adds a sixth to a step.
+training faces alone, which teachers know. Teachers are exported models, asked side by side between two steps: two of eight
+bits add half to a step. (Asked by the pipeline that makes the batches, they and the step left a quarter of two cores idle.)
 Source: Beyer et al. 2022, "Knowledge distillation: A good teacher is patient and consistent".
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 
 from model_training.contract import as_input
 from model_training.faces import FaceSet, find_copies
-from model_training.heldback import held_back_part
+from model_training.heldback import held_back_by_all
 from model_training.metadata import read_metadata
 from model_training.posterior import Posterior, fit_posterior
 from storage.errors import InputError
 from worker.vision.classifier import Classifier
 
 Array = npt.NDArray[np.float32]
+Batch = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 
 
 class Teachers:
@@ -33,6 +37,7 @@ class Teachers:
         Raises InputError if these faces have no votes.
         """
         self._models = models
+        self._beside = ThreadPoolExecutor(len(models))
         self._posterior: Posterior | None = None
         if told_on is not None:
             self._posterior = fit_posterior(self._mean(as_input(told_on.images)), told_on)
@@ -48,7 +53,18 @@ class Teachers:
         return self._posterior.probabilities(answers, votes).astype(np.float32)
 
     def _mean(self, pictures: Array) -> Array:
-        return np.mean([model.probabilities(pictures) for model in self._models], axis=0)
+        answers = self._beside.map(lambda model: model.probabilities(pictures), self._models)
+        return np.mean(list(answers), axis=0)
+
+
+def taught_batches(
+    batches: Iterable[Batch], teachers: Teachers | None, *, share: float
+) -> Iterator[Batch]:
+    """Yield batches (faces, truth, votes) with a share of their truth left to what teachers say of these very pictures."""
+    for faces, truth, votes in batches:
+        if teachers is not None:
+            truth = (1 - share) * truth + share * teachers.say(faces.numpy(), votes.numpy())
+        yield faces, truth, votes
 
 
 def read_teachers(
@@ -57,13 +73,15 @@ def read_teachers(
     """Return the teachers of a run.
 
     held_back: the faces it is validated on.  data: where they come from: its --validation, or else its --data.
-    Raises InputError if a model learned from some of them, or if votes are wanted and there are none.
+    What votes add is fitted on all faces that the teachers' runs held back: they may be more than the student's.
+    Raises InputError if a model learned from some of the student's, or if votes are wanted and there are none.
     """
-    for path in paths:
-        theirs = held_back_part(data, read_metadata(path))
-        if not find_copies(held_back, of=theirs).all():
-            raise InputError(
-                f"--match {path}: expected a model whose run held the same faces back, or more; this one learned from "
-                "some of them; give the --cut-seed with which its run held its faces back"
-            )
-    return Teachers([Classifier(path) for path in paths], held_back if votes else None)
+    unlearned = held_back_by_all(
+        {path: read_metadata(path) for path in paths}, data, option="--match"
+    )
+    if not find_copies(held_back, of=unlearned).all():
+        raise InputError(
+            f"--match {paths[0]}: expected models whose runs held the same faces back, or more; they learned from "
+            "some of them; give the --cut-seed with which their runs held faces back"
+        )
+    return Teachers([Classifier(path) for path in paths], unlearned if votes else None)

@@ -13,7 +13,6 @@ import argparse
 import hashlib
 import sys
 import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,8 +25,8 @@ from model_training.calibration import apply_temperature, fit_temperature
 from model_training.commands import check_output, run_command
 from model_training.contract import as_input
 from model_training.datasets import read_faces
-from model_training.faces import FaceSet, find_copies
-from model_training.heldback import held_back_part
+from model_training.faces import FaceSet
+from model_training.heldback import held_back_by_all
 from model_training.posterior import fit_posterior, votes_of
 from model_training.report import confusion_of
 from model_training.runs import as_metadata, load_network, read_meta
@@ -92,24 +91,13 @@ def told_of_votes(
 
     Prints what the answers alone are worth on the faces held back.
     """
-    held_back = held_back_by_all(options.models, options.data)
+    runs = {path: as_metadata(read_meta(path.parent)) for path in options.models}
+    held_back = held_back_by_all(runs, options.data, option="--votes")
     here = Answers(digests(faces.images), said.astype(np.float16), 1)
     unlearned = find_answers(held_back, here, options.data)
     posterior = fit_posterior(unlearned, held_back)
     print(worth(held_back, unlearned), flush=True)
     return posterior.probabilities(said, votes_of(faces))
-
-
-def held_back_by_all(models: Sequence[Path], data: Path) -> FaceSet:
-    """Return the faces that the first model's run held back. Raises InputError if another one learned from some of them."""
-    parts = [held_back_part(data, as_metadata(read_meta(path.parent))) for path in models]
-    for path, theirs in zip(models, parts, strict=True):
-        if not find_copies(parts[0], of=theirs).all():
-            raise InputError(
-                f"--votes {path}: expected runs that held the same faces back as that of {models[0]}, or more; this one "
-                "learned from some of them"
-            )
-    return parts[0]
 
 
 def worth(held_back: FaceSet, answers: npt.NDArray[np.floating]) -> str:

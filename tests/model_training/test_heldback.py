@@ -2,21 +2,24 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from model_training.datasets import read_faces
 from model_training.faces import FaceSet, cut_validation, find_copies
-from model_training.heldback import CUT_OFF, held_back_part, read_parts
+from model_training.heldback import CUT_OFF, held_back_by_all, held_back_part, read_parts
 from storage.errors import InputError
 from tests.model_training.fake_faces import as_rows, draw_faces, write_kaggle, write_npz
 
 
-def metadata_of(part: FaceSet, *, source: str = "a" + CUT_OFF, seed: int = 3) -> dict[str, str]:
+def metadata_of(
+    part: FaceSet, *, source: str = "a" + CUT_OFF, seed: int = 3, fraction: float = 0.2
+) -> dict[str, str]:
     return {
         "seed": str(seed),
-        "settings": json.dumps({"schedule": {"validation_fraction": 0.2}}),
+        "settings": json.dumps({"schedule": {"validation_fraction": fraction}}),
         "data": json.dumps({"validation": {"source": source, "classes": part.class_counts()}}),
     }
 
@@ -78,6 +81,30 @@ def test_a_validation_file_of_nothing_but_training_faces_is_refused(tmp_path):
 
     with pytest.raises(InputError, match="expected other images than --data has, it has all 3"):
         read_parts(data, data, fraction=0.1, seed=1)
+
+
+def test_several_runs_held_back_what_the_one_with_the_fewest_did(tmp_path):
+    faces = draw_faces([0, 1, 2] * 20)
+    data = write_npz(faces, tmp_path / "train")
+    _, more = cut_validation(faces, fraction=0.2, seed=3)
+    _, fewer = cut_validation(faces, fraction=0.1, seed=3)
+    runs = {Path("more"): metadata_of(more), Path("fewer"): metadata_of(fewer, fraction=0.1)}
+
+    assert as_rows(held_back_by_all(runs, data, option="--match")) == as_rows(fewer)
+
+
+def test_runs_that_held_other_faces_back_are_refused(tmp_path):
+    faces = draw_faces([0, 1, 2] * 20)
+    data = write_npz(faces, tmp_path / "train")
+    runs = {
+        Path(f"seed{seed}"): metadata_of(
+            cut_validation(faces, fraction=0.2, seed=seed)[1], seed=seed
+        )
+        for seed in (3, 4)
+    }
+
+    with pytest.raises(InputError, match="--votes seed4: expected runs that held the same faces"):
+        held_back_by_all(runs, data, option="--votes")
 
 
 @pytest.mark.parametrize("key", ["seed", "settings", "data"])

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model_training import export, train, transfer
+from model_training import export, matching, train, transfer
 from model_training.contract import as_input
 from model_training.datasets import read_faces
 from model_training.distortion import distorted_batches
+from model_training.faces import FaceSet
 from model_training.heldback import read_parts
-from model_training.matching import Teachers, read_teachers
+from model_training.matching import Teachers, read_teachers, taught_batches
 from model_training.recipes import RECIPES, AnnealedRecipe
 from model_training.runs import read_history, read_meta
 from storage.errors import InputError
@@ -42,13 +43,12 @@ def test_a_share_of_the_truth_is_what_teachers_say_of_the_picture_that_is_shown(
 ):
     faces = read_faces(school / "faces.npz")
     model = Classifier(school / "teacher.onnx")
-    ranges = replace(_compact().augmentation, teacher_share=0.25, mixup=mixup)
+    ranges = replace(_compact().augmentation, mixup=mixup)
 
     def first_batch(teachers: Teachers | None) -> list[np.ndarray]:
-        batches = distorted_batches(
-            faces, ranges, batch_size=32, seed=1, epoch=0, teachers=teachers
-        )
-        return [np.asarray(part) for part in next(iter(batches))]
+        batches = distorted_batches(faces, ranges, batch_size=32, seed=1, epoch=0)
+        shown = taught_batches(batches, teachers, share=0.25)
+        return [np.asarray(part) for part in next(shown)]
 
     shown, labels, votes = first_batch(None)
     taught_shown, taught, taught_votes = first_batch(Teachers([model]))
@@ -158,7 +158,7 @@ def test_a_teacher_that_learned_from_faces_held_back_is_refused(
     )
 
     assert code == 2
-    assert "expected a model whose run held the same faces back" in capsys.readouterr().err
+    assert "expected models whose runs held the same faces back" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 
@@ -169,6 +169,20 @@ def test_a_teacher_may_have_held_more_back(school: Path):
     teachers = read_teachers([school / "teacher.onnx"], fewer, data=data, votes=False)
 
     assert len(teachers.say(as_input(fewer.images), np.zeros((7, 8), np.float32))) == 7
+
+
+def test_what_votes_add_is_fitted_on_all_that_the_teachers_held_back(
+    school: Path, monkeypatch: pytest.MonkeyPatch
+):
+    data = school / "faces.npz"
+    _, theirs = read_parts(data, None, fraction=0.1, seed=1)
+    _, fewer = read_parts(data, None, fraction=0.05, seed=1)
+    fitted_on: list[FaceSet] = []
+    monkeypatch.setattr(matching, "fit_posterior", lambda _, faces: fitted_on.append(faces))
+
+    read_teachers([school / "teacher.onnx"], fewer, data=data, votes=True)
+
+    assert len(fitted_on[0]) == len(theirs) > len(fewer)
 
 
 @pytest.mark.parametrize(
