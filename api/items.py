@@ -72,7 +72,7 @@ def failed_item(given: Input, view: JobView) -> Item:
 
 def done_item(given: Input, view: JobView, *, done_before: bool) -> Item:
     """An input whose job is done, now or by an earlier call."""
-    summary, media = view.summary or {}, MediaInfo(**(view.media_info or {}))
+    summary, media = view.summary or {}, MediaInfo.from_json(view.media_info or {})
     return Item(
         path=printable(given.path),
         sha256=view.sha256,
@@ -101,7 +101,7 @@ def item_lines(items: list[Item]) -> Iterator[str]:
 
 def provenance(view: JobView, *, scores: Scores) -> Iterator[str]:
     """The JSON beside a CSV: all that is needed to say where its numbers come from."""
-    media = MediaInfo(**(view.media_info or {}))
+    media = MediaInfo.from_json(view.media_info or {})
     facts: dict[str, Any] = {
         "file": view.filename,
         "sha256": view.sha256,

@@ -171,6 +171,7 @@ def _claim(connection: Connection, row: Any) -> Claim:
         .join(media, media.c.job == jobs.c.job)
         .where(jobs.c.job == row.job)
     ).one()
+    planned = known.info and row.kind != SegmentKind.PLAN
     return Claim(
         segment=row.segment,
         job=row.job,
@@ -179,7 +180,7 @@ def _claim(connection: Connection, row: Any) -> Claim:
         location=known.location,
         options=JobOptions.parse(known.options),
         full_decode=row.full_decode,
-        media=MediaInfo(**known.info) if known.info and row.kind != SegmentKind.PLAN else None,
+        media=MediaInfo.from_json(known.info) if planned else None,
         slice=SegmentSlice.from_bytes(row.payload) if row.payload else None,
     )
 

@@ -7,8 +7,8 @@ boxes in whole pixels of the upright picture; scores and probabilities in ten-th
 
 import json
 import zlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
@@ -172,6 +172,12 @@ class MediaInfo:
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> Self:
+        """Read what `as_json` wrote, also of a newer version: its new facts are left aside. (A fleet is renewed bit by bit.)"""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in facts.items() if name in known})
 
 
 def microseconds(ticks: int, time_base: Fraction) -> int:

@@ -50,7 +50,7 @@ class MediaReply(BaseModel):
 
     @classmethod
     def of(cls, info: dict[str, Any]) -> Self:
-        media = MediaInfo(**info)
+        media = MediaInfo.from_json(info)
         return cls(
             container=media.container,
             codec=media.codec,
@@ -184,7 +184,7 @@ def _error_of(job: JobView) -> ErrorReply | None:
 def _playable_of(job: JobView, address: str, *, has_preview: bool) -> PlayableReply | None:
     if job.media_info is None:
         return None
-    media = MediaInfo(**job.media_info)
+    media = MediaInfo.from_json(job.media_info)
     if preview_name(media) is None:
         start_s = media.first_time_us / MICROSECONDS
         return PlayableReply(url=f"{address}/media", preview=False, start_offset_s=start_s)

@@ -75,7 +75,7 @@ def get_preview(path: JobPath, query: NoParameters) -> Response:
     Frame n of the preview is frame n of the recording, and its time is the timeline's `time_s`: a preview has no start offset.
     """
     job = find_job_of(path)
-    name = preview_name(MediaInfo(**job.media_info)) if job.media_info else None
+    name = preview_name(MediaInfo.from_json(job.media_info)) if job.media_info else None
     if name is None:
         raise PreviewMissing()
     return _made(job, name, kind=PREVIEWS[name], missing=PreviewMissing())

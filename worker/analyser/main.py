@@ -90,7 +90,7 @@ class _Desk:
         seen = self._pipeline(options.detector).analyse(
             descriptor,
             options,
-            MediaInfo(**request.header["media"]),
+            MediaInfo.from_json(request.header["media"]),
             messages.slice_of(request),
             progress=self._reporter(),
         )
@@ -99,7 +99,7 @@ class _Desk:
     def _cut_thumbnails(self, request: Message, descriptor: int) -> Message:
         jpegs = cut_thumbnails(
             descriptor,
-            MediaInfo(**request.header["media"]),
+            MediaInfo.from_json(request.header["media"]),
             picture_messages.piece_of(request),
             picture_messages.regions_of(request),
             progress=self._reporter(),
@@ -107,7 +107,7 @@ class _Desk:
         return picture_messages.thumbnails_answer(jpegs)
 
     def _write_preview(self, request: Message, medium: int, file: int, again: int) -> Message:
-        media = MediaInfo(**request.header["media"])
+        media = MediaInfo.from_json(request.header["media"])
         report = self._reporter()
         try:
             if media.still:

@@ -131,7 +131,7 @@ def read_plan(answer: Message) -> MediaPlan:
                 )
             )
             frames_read, looks_read = frames_end, looks_end
-        return MediaPlan(MediaInfo(**answer.header["media"]), tuple(pieces))
+        return MediaPlan(MediaInfo.from_json(answer.header["media"]), tuple(pieces))
     except (KeyError, TypeError) as error:
         raise WireError(f"not a plan: {error}") from error
 

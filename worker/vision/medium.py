@@ -238,7 +238,7 @@ def _choose_stream(container: InputContainer) -> VideoStream:
         kinds = sorted({s.type for s in container.streams})
         holds = f"holds {', '.join(kinds)} but no video" if kinds else "holds no stream"
         expected = "expected an image or a video with pictures"
-        raise NoVideo(f"the file ({container.format.name}) {holds}; {expected}")
+        raise NoVideo(f"the file {holds}; {expected}")
     whole = [s for s in videos if not s.disposition & disposition.dependent]
     if not whole:
         raise UnsupportedMedia("the picture is stored in tiles (HEIF grid); send it as JPEG or PNG")
