@@ -1,12 +1,14 @@
-"""JPEGs whose end is missing."""
+"""JPEGs and animations whose end is missing."""
 
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 
+from tests.vision.conftest import planned
 from worker.vision.cut_off import is_cut_off
 
 BASELINE = ()
@@ -49,4 +51,47 @@ def test_a_jpeg_is_cut_off_where_a_part_of_its_picture_is_missing(
     file.write_bytes(cut(content))
 
     with file.open("rb") as opened:
-        assert is_cut_off(opened.fileno()) is expected
+        assert is_cut_off(opened.fileno(), "jpeg_pipe") is expected
+
+
+def animation(path: Path, codec: str) -> bytes:
+    """Ten pictures of noise as GIF or animated PNG."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=10)
+        stream.width, stream.height = 128, 96
+        stream.pix_fmt = "gray"
+        noise = np.random.default_rng(0).integers(0, 256, (10, 96, 128), dtype=np.uint8)
+        for picture in noise:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "gray")))
+        container.mux(stream.encode(None))
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("cut", "frames", "damaged"),
+    [
+        (lambda whole, end: whole, 10, 0),
+        (lambda whole, end: whole + b"\0" * 100, 10, 0),
+        (lambda whole, end: whole[:-end], 10, 0),
+        (lambda whole, end: whole[: -end - 40], 10, 1),
+        (lambda whole, end: whole[: len(whole) * 65 // 100], 7, 1),
+    ],
+    ids=["whole", "with padding", "without its end's mark", "last picture's end", "two thirds"],
+)
+@pytest.mark.parametrize(("name", "codec", "end"), [("a.gif", "gif", 1), ("a.apng", "apng", 12)])
+def test_an_animation_that_was_cut_off_counts_one_damaged_packet(
+    tmp_path: Path,
+    name: str,
+    codec: str,
+    end: int,
+    cut: Callable[[bytes, int], bytes],
+    frames: int,
+    damaged: int,
+) -> None:
+    """Symptom: a download that had broken off was annotated as if it were whole."""
+    file = tmp_path / name
+    file.write_bytes(cut(animation(file, codec), end))
+
+    media = planned(file).media
+
+    assert (media.frame_count, media.damaged_packets) == (frames, damaged)

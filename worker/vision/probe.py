@@ -71,13 +71,10 @@ def plan_medium(
     media = _look_at_first_picture(fd, limits)
     progress(0, 0)
     if media.still:
-        cut_off = media.container == "jpeg_pipe" and is_cut_off(fd, limits)
-        frames = FrameList(
-            [0], [], full_decode=True, times_estimated=False, damaged_packets=int(cut_off)
-        )
+        frames = FrameList([0], [], full_decode=True, times_estimated=False)
     else:
         frames = _list_frames(fd, limits, full_decode=full_decode, progress=progress)
-    media = _completed(media, frames)
+    media = _completed(media, frames, cut_off=is_cut_off(fd, media.container, limits))
     _check_limits(media, limits)
     ticks = [pts - media.first_pts for pts in frames.pts]
     look = looked_at(ticks, media.time_base, options.sample_fps)
@@ -127,7 +124,7 @@ def _described(medium: Medium, first: VideoFrame) -> MediaInfo:
     )
 
 
-def _completed(media: MediaInfo, frames: FrameList) -> MediaInfo:
+def _completed(media: MediaInfo, frames: FrameList, *, cut_off: bool) -> MediaInfo:
     first, last = frames.pts[0], frames.pts[-1]
     return replace(
         media,
@@ -137,7 +134,7 @@ def _completed(media: MediaInfo, frames: FrameList) -> MediaInfo:
         still=media.still or (media.container in formats.MAYBE_STILL and len(frames.pts) == 1),
         times_estimated=frames.times_estimated,
         full_decode=frames.full_decode,
-        damaged_packets=frames.damaged_packets,
+        damaged_packets=frames.damaged_packets + cut_off,
     )
 
 
