@@ -235,6 +235,13 @@ RECIPES: dict[str, Recipe | AnnealedRecipe | TransferRecipe] = {
         augmentation=MILD,
         schedule=Annealing(learning_rate=0.05, symmetric=True),
     ),
+    # Distil, by such a network.
+    "symmetric_distil": AnnealedRecipe(
+        name="symmetric_distil",
+        build=lambda: build_compact_network(CompactNetwork()),
+        augmentation=replace(MILD, teacher_share=0.9),
+        schedule=Annealing(learning_rate=0.03, label_smoothing=0.0, symmetric=True),
+    ),
     "transfer": TransferRecipe(
         name="transfer",
         augmentation=Distortion(mixup=0.0),

@@ -216,7 +216,8 @@ def test_the_table_has_a_line_for_what_was_given_and_for_each_share():
         (
             "run_folder",
             "0.5",
-            "expected a run of one of compact, polish, distil, flat, symmetric, symmetric_polish, got one of 'seed'",
+            "expected a run of one of compact, polish, distil, flat, symmetric, symmetric_polish, symmetric_distil, "
+            "got one of 'seed'",
         ),
     ],
 )

@@ -190,7 +190,7 @@ def test_another_network_is_refused(
     assert _restore(seed, run_folder.parent / "faces.npz", tmp_path / "run") == 2
 
     assert (
-        "expected the network of compact, polish, distil, flat, symmetric, symmetric_polish, got another"
+        "expected the network of compact, polish, distil, flat, symmetric, symmetric_polish, symmetric_distil, got another"
         in capsys.readouterr().err
     )
     assert not (tmp_path / "run").exists()
