@@ -66,7 +66,8 @@ def test_validation_may_be_the_other_split_of_the_same_folders(tmp_path: Path):
     [
         (
             ["--recipe", "deep"],
-            "--recipe: expected one of seed, compact, polish, distil, flat, symmetric, symmetric_polish, transfer, finetune, "
+            "--recipe: expected one of seed, compact, polish, distil, flat, symmetric, symmetric_polish, "
+            "symmetric_distil, transfer, finetune, "
             "got 'deep'",
         ),
         (["--seed", "-1"], "--seed: expected 0 to 4294967295, got -1"),

@@ -362,7 +362,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path):
         (["--weights", "none.h5"], "--weights: expected imagenet, none or a file, found no file"),
         (
             ["--start-from", "a.keras"],
-            "--start-from: expected one of compact, polish, distil, flat, symmetric, symmetric_polish (a",
+            "--start-from: expected one of compact, polish, distil, flat, symmetric, symmetric_polish, symmetric_distil (a",
         ),
         (
             ["--recipe", "compact"],
