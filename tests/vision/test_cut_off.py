@@ -3,17 +3,20 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import pytest
 
 from tests.vision.conftest import planned
+from tests.vision.made_media import Recipe, write_video
 from worker.vision.cut_off import is_cut_off
 
 BASELINE = ()
 PROGRESSIVE = (cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
 RESTARTS = (cv2.IMWRITE_JPEG_RST_INTERVAL, 4)
+
+GIF = Recipe(codec="gif", pixel_format="rgb8")
+APNG = Recipe(codec="apng", pixel_format="rgb24")
 
 
 def jpeg(options: tuple[int, ...] = BASELINE, *, side: int = 160) -> bytes:
@@ -54,19 +57,6 @@ def test_a_jpeg_is_cut_off_where_a_part_of_its_picture_is_missing(
         assert is_cut_off(opened.fileno(), "jpeg_pipe") is expected
 
 
-def animation(path: Path, codec: str) -> bytes:
-    """Ten pictures of noise as GIF or animated PNG."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=10)
-        stream.width, stream.height = 128, 96
-        stream.pix_fmt = "gray"
-        noise = np.random.default_rng(0).integers(0, 256, (10, 96, 128), dtype=np.uint8)
-        for picture in noise:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "gray")))
-        container.mux(stream.encode(None))
-    return path.read_bytes()
-
-
 @pytest.mark.parametrize(
     ("cut", "frames", "damaged"),
     [
@@ -78,19 +68,20 @@ def animation(path: Path, codec: str) -> bytes:
     ],
     ids=["whole", "with padding", "without its end's mark", "last picture's end", "two thirds"],
 )
-@pytest.mark.parametrize(("name", "codec", "end"), [("a.gif", "gif", 1), ("a.apng", "apng", 12)])
+@pytest.mark.parametrize(("name", "recipe", "end"), [("a.gif", GIF, 1), ("a.apng", APNG, 12)])
 def test_an_animation_that_was_cut_off_counts_one_damaged_packet(
     tmp_path: Path,
     name: str,
-    codec: str,
+    recipe: Recipe,
     end: int,
     cut: Callable[[bytes, int], bytes],
     frames: int,
     damaged: int,
 ) -> None:
     """Symptom: a download that had broken off was annotated as if it were whole."""
-    file = tmp_path / name
-    file.write_bytes(cut(animation(file, codec), end))
+    noise = np.random.default_rng(0).integers(0, 256, (10, 96, 128, 3), dtype=np.uint8)
+    file = write_video(tmp_path / name, noise, recipe)
+    file.write_bytes(cut(file.read_bytes(), end))
 
     media = planned(file).media
 

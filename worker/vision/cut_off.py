@@ -14,7 +14,7 @@ _START_OF_SCAN = b"\xff\xda"
 _END_OF_IMAGE = b"\xff\xd9"
 
 _GIF_HEAD_BYTES = 13
-_GIF_EXTENSION, _GIF_IMAGE, _GIF_TRAILER = 0x21, 0x2C, 0x3B
+_GIF_EXTENSION, _GIF_IMAGE = 0x21, 0x2C
 _PNG_HEAD_BYTES = 8
 _PNG_END = b"IEND"
 
@@ -71,7 +71,7 @@ def _gif_ends_within_a_block(fd: int) -> bool:
         elif kind == _GIF_IMAGE:
             at += 11 + _gif_colours(_byte(fd, at + 9))
         else:
-            return False
+            return False  # its trailer, or padding
         while length := _byte(fd, at):
             at += 1 + length
         at += 1
