@@ -2,7 +2,7 @@
 
 import csv
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -58,14 +58,14 @@ def train_annealed(
     out: Path,
     seed: int,
     start_from: Path | None = None,
-    teachers: Teachers | None = None,
+    teachers: Sequence[Teachers] = (),
     resume: bool = False,
     stop_after: int | None = None,
 ) -> keras.Model:
     """Train to the end of the schedule and return the network with its averaged weights.
 
     start_from: a .keras file with the weights to begin with, of the same network.
-    teachers: asked about each picture as it is shown.
+    teachers: asked about the pictures as they are shown, in turn, one per step.
     resume: go on from the checkpoint in `out`, exactly as if the run had never ended.
     stop_after: leave after so many epochs in all, to be resumed; the schedule is not changed by it.
     """

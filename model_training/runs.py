@@ -55,6 +55,8 @@ class RunMeta(TypedDict):
     """File names of the models that were asked about each picture as it was shown."""
     votes: NotRequired[bool]
     """Whether these were told the votes."""
+    in_turn: NotRequired[bool]
+    """Whether one of these was asked per step; else all were."""
     fingerprints: dict[str, str]
     """SHA-256 of the files it began with, by option: their names alone may come to mean others."""
     averaged: NotRequired[list[str]]
@@ -95,6 +97,8 @@ def describe_run(
     }
     if options.match is not None:
         meta |= {"match": [path.name for path in options.match], "votes": options.votes}
+    if options.in_turn:
+        meta["in_turn"] = True
     return meta
 
 
@@ -191,6 +195,7 @@ def check_same_run(folder: Path, meta: RunMeta) -> None:
         "teacher",
         "match",
         "votes",
+        "in_turn",
         "fingerprints",
         "training",
         "validation",

@@ -8,7 +8,8 @@ The same seed on the same machine gives the same model.
 All recipes but seed also leave checkpoint.npz after every epoch: the same command with --resume goes on from there, exactly.
 --time-budget MINUTES ends its schedule by the clock; --stop-after leaves early, to be resumed. --start-from begins a new
 schedule with the weights of an earlier run (a warm restart); --teacher adds what other networks say of the faces, --match what
-exported models say of each picture as it is shown, distorted; with --votes they are told how FER+'s annotators voted. --seed 2
+exported models say of each picture as it is shown, distorted (--in-turn: one of them per step); with --votes they are told how
+FER+'s annotators voted. --seed 2
 --cut-seed 1 begins with other random weights, and holds the faces back that a run of --seed 1 does: so several seeds can be
 compared, and teach one network. The recipes transfer and finetune begin with a network trained on something else (--backbone,
 --weights): a head first, in the folder head, then the last blocks, or everything.
@@ -16,6 +17,7 @@ compared, and teach one network. The recipes transfer and finetune begin with a 
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,7 +61,8 @@ from model_training.transfer import (
 from storage.errors import InputError
 
 ANNEALED_ONLY = (
-    "resume", "time_budget", "stop_after", "learning_rate", "start_from", "teacher", "match", "votes", "precision",
+    "resume", "time_budget", "stop_after", "learning_rate", "start_from", "teacher", "match", "votes", "in_turn",
+    "precision",
 )  # fmt: skip
 
 
@@ -108,6 +111,9 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     )
     annealed.add_argument("--votes", action="store_true", help="tell these the votes of FER+")
     annealed.add_argument(
+        "--in-turn", action="store_true", help="ask one of these per step, instead of all"
+    )
+    annealed.add_argument(
         "--precision",
         choices=PRECISIONS,
         help="numbers to compute in (default: bfloat16 where the recipe and this machine are fast in it)",
@@ -142,21 +148,23 @@ def train_command(options: argparse.Namespace) -> None:
 
 def choose_teachers(
     options: argparse.Namespace, training: FaceSet, validation: FaceSet
-) -> Teachers | None:
-    """Return the teachers that --match names, or None."""
+) -> list[Teachers]:
+    """Return the teachers that --match names: none, all together, or each on its own."""
     if options.match is None:
-        return None
+        return []
     if options.votes:
         votes_of(training)
     data = options.validation or options.data
-    return read_teachers(options.match, validation, data=data, votes=options.votes)
+    return read_teachers(
+        options.match, validation, data=data, votes=options.votes, in_turn=options.in_turn
+    )
 
 
 def train_as_recipe_says(
     recipe: Recipe | AnnealedRecipe | TransferRecipe,
     training: FaceSet,
     validation: FaceSet,
-    teachers: Teachers | None,
+    teachers: Sequence[Teachers],
     *,
     options: argparse.Namespace,
 ) -> None:
@@ -233,6 +241,8 @@ def check_values(options: argparse.Namespace) -> None:
         raise InputError("--match: expected no --teacher beside it; each is half of the truth")
     if options.votes and options.match is None:
         raise InputError("--votes: expected --match beside it; teach --votes is for --teacher")
+    if options.in_turn and len(options.match or ()) < 2:
+        raise InputError("--in-turn: expected --match beside it, with several teachers")
 
 
 def refuse_options(

@@ -9,6 +9,7 @@ Normalisation keeps the statistics it came with in both: those of a small batch 
 
 import argparse
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -83,13 +84,13 @@ def train_transfer(
     *,
     out: Path,
     seed: int,
-    teachers: Teachers | None = None,
+    teachers: Sequence[Teachers] = (),
     resume: bool = False,
     stop_after: int | None = None,
 ) -> keras.Model:
     """Train both stages and return the network with its averaged weights.
 
-    teachers: of the second stage, asked about each picture as it is shown.
+    teachers: of the second stage, asked about the pictures as they are shown, in turn, one per step.
     resume: go on in the stage that was left; its result is the uninterrupted run's. The epochs of the
     first stage take seconds and begin again, its features are read where they were finished.
     stop_after: leave after so many epochs of the second stage, to be resumed.

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from model_training import export, matching, train, transfer
 from model_training.contract import as_input
@@ -45,19 +46,23 @@ def test_a_share_of_the_truth_is_what_teachers_say_of_the_picture_that_is_shown(
     model = Classifier(school / "teacher.onnx")
     ranges = replace(_compact().augmentation, mixup=mixup)
 
-    def first_batch(teachers: Teachers | None) -> list[np.ndarray]:
+    def first_batch(teachers: list[Teachers]) -> list[np.ndarray]:
         batches = distorted_batches(faces, ranges, batch_size=32, seed=1, epoch=0)
         shown = taught_batches(batches, teachers, share=0.25)
         return [np.asarray(part) for part in next(shown)]
 
-    shown, labels, votes = first_batch(None)
-    taught_shown, taught, taught_votes = first_batch(Teachers([model]))
+    shown, labels, votes = first_batch([])
+    taught_shown, taught, taught_votes = first_batch([Teachers([model])])
 
     assert np.array_equal(taught_shown, shown) and np.array_equal(taught_votes, votes)
     assert taught == pytest.approx(0.75 * labels + 0.25 * model.probabilities(shown), abs=1e-5)
 
 
-def test_several_teachers_say_the_mean_of_their_answers(school: Path, exported: Path):
+@pytest.mark.parametrize("cores", [1, 2, 5])
+def test_several_teachers_say_the_mean_of_their_answers_on_however_many_cores(
+    cores: int, school: Path, exported: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
     pictures = as_input(draw_faces([0, 1, 2]).images)
     one, other = Classifier(school / "teacher.onnx"), Classifier(exported)
 
@@ -67,12 +72,33 @@ def test_several_teachers_say_the_mean_of_their_answers(school: Path, exported: 
     assert said == pytest.approx(mean, abs=1e-6)
 
 
+def test_teachers_in_turn_say_one_after_another_what_each_says_alone(school: Path, exported: Path):
+    pictures = as_input(draw_faces([0, 1, 2]).images)
+    batch = (tf.constant(pictures), tf.zeros((3, 7)), tf.zeros((3, 8)))
+    models = [Classifier(path) for path in (school / "teacher.onnx", exported)]
+    one, other = (model.probabilities(pictures) for model in models)
+    assert np.abs(one - other).max() > 0.01
+
+    shown = taught_batches([batch] * 3, [Teachers([model]) for model in models], share=1.0)
+
+    for (_, truth, _), alone in zip(shown, (one, other, one), strict=True):
+        assert np.asarray(truth) == pytest.approx(alone, abs=1e-6)
+
+
+def test_teachers_that_are_not_asked_in_turn_are_asked_together(school: Path):
+    data, paths = school / "faces.npz", [school / "teacher.onnx"] * 2
+    _, held_back = read_parts(data, None, fraction=0.1, seed=1)
+
+    assert len(read_teachers(paths, held_back, data=data, votes=False)) == 1
+    assert len(read_teachers(paths, held_back, data=data, votes=False, in_turn=True)) == 2
+
+
 def test_teachers_that_are_told_the_votes_know_what_the_crowd_saw(school: Path):
     data = school / "faces.npz"
     training, held_back = read_parts(data, None, fraction=0.1, seed=1)
     paths = [school / "teacher.onnx"]
-    told = read_teachers(paths, held_back, data=data, votes=True)
-    untold = read_teachers(paths, held_back, data=data, votes=False)
+    [told] = read_teachers(paths, held_back, data=data, votes=True)
+    [untold] = read_teachers(paths, held_back, data=data, votes=False)
     pictures, votes = as_input(training.images), training.votes
     assert votes is not None
 
@@ -107,7 +133,7 @@ def test_a_run_learns_from_teachers_says_so_and_goes_on_exactly(school: Path, tm
 def test_a_transfer_has_the_teachers_in_its_second_stage(
     school: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    seen: list[Teachers | None] = []
+    seen: list[list[Teachers]] = []
     monkeypatch.setattr(transfer, "train_head", lambda *_, **__: None)
     monkeypatch.setattr(
         transfer, "train_annealed", lambda *_, **given: seen.append(given["teachers"])
@@ -119,7 +145,7 @@ def test_a_transfer_has_the_teachers_in_its_second_stage(
 
     assert train.main([*data, "--out", str(tmp_path / "run"), *options]) == 0
 
-    assert isinstance(seen[0], Teachers)
+    assert len(seen[0]) == 1 and isinstance(seen[0][0], Teachers)
 
 
 def test_votes_are_asked_of_the_faces_that_are_learned_from(
@@ -138,14 +164,18 @@ def test_a_run_is_not_resumed_with_other_teachers(
     school: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     command = ["--data", str(school / "faces.npz"), "--out", str(tmp_path / "run"), "--recipe"]
-    teacher = ["--match", str(school / "teacher.onnx")]
+    pair = ["--match", *[str(school / "teacher.onnx")] * 2]
+    teachers = [*pair, "--in-turn"]
     short = ["polish", "--epochs", "2", "--batch-size", "32"]
-    assert train.main([*command, *short, *teacher, "--stop-after", "1"]) == 0
+    assert train.main([*command, *short, *teachers, "--stop-after", "1"]) == 0
 
-    assert train.main([*command, *short, "--resume"]) == 2
-    assert "to have the match None, it has ['teacher.onnx']" in capsys.readouterr().err
-    assert train.main([*command, *short, *teacher, "--votes", "--resume"]) == 2
-    assert "to have the votes True, it has False" in capsys.readouterr().err
+    def refusal(*options: str) -> str:
+        assert train.main([*command, *short, *options, "--resume"]) == 2
+        return capsys.readouterr().err
+
+    assert "to have the match None, it has ['teacher.onnx', 'teacher.onnx']" in refusal()
+    assert "to have the votes True, it has False" in refusal(*teachers, "--votes")
+    assert "to have the in_turn None, it has True" in refusal(*pair)
 
 
 def test_a_teacher_that_learned_from_faces_held_back_is_refused(
@@ -166,7 +196,7 @@ def test_a_teacher_may_have_held_more_back(school: Path):
     data = school / "faces.npz"
     _, fewer = read_parts(data, None, fraction=0.05, seed=1)
 
-    teachers = read_teachers([school / "teacher.onnx"], fewer, data=data, votes=False)
+    [teachers] = read_teachers([school / "teacher.onnx"], fewer, data=data, votes=False)
 
     assert len(teachers.say(as_input(fewer.images), np.zeros((7, 8), np.float32))) == 7
 
@@ -190,6 +220,7 @@ def test_what_votes_add_is_fitted_on_all_that_the_teachers_held_back(
     [
         (["--match", "t.onnx", "--teacher", "t.npz"], "--match: expected no --teacher beside it"),
         (["--votes"], "--votes: expected --match beside it"),
+        (["--match", "t.onnx", "--in-turn"], "--in-turn: expected --match beside it, with several"),
         (["--match", "missing.onnx"], "missing.onnx"),
     ],
 )
