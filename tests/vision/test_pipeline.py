@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from storage.errors import ModelContractError
+from storage.packed import PackedFaces, PackedFrames
 from storage.records import SCORE_UNIT, Detector, FaceRow, FrameRow, JobOptions, SegmentObservations
 from tests.vision.conftest import descriptor, no_progress, observed, planned
 from tests.vision.made_media import (
@@ -131,6 +132,18 @@ def test_no_face_is_lost_between_two_batches(tmp_path: Path, mtcnn_pipeline: Pip
     assert [(row.frame, row.face) for row in seen.faces] == [
         (frame, face) for frame in range(12) for face in range(3)
     ]
+
+
+def test_what_a_segment_saw_is_held_packed(tmp_path: Path, haar_pipeline: Pipeline) -> None:
+    file = still(tmp_path, astronaut())
+    plan = planned(file)
+
+    with descriptor(file) as fd:
+        seen = haar_pipeline.analyse(
+            fd, JobOptions(), plan.media, plan.segments[0], progress=no_progress
+        )
+
+    assert isinstance(seen.frames, PackedFrames) and isinstance(seen.faces, PackedFaces)
 
 
 def test_still_picture_is_observed_as_one_frame(tmp_path: Path, mtcnn_pipeline: Pipeline) -> None:

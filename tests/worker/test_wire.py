@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.errors import CorruptMedia
+from storage.packed import PackedFaces, PackedFrames
 from storage.records import FaceRow, FrameRow, JobOptions, MediaPlan, SegmentObservations
 from tests.storage.made_jobs import media_info, plan_of, seen_in
 from worker.analyser import messages, wire
@@ -174,7 +175,10 @@ def test_a_plan_crosses_the_wire(plan: MediaPlan) -> None:
 def test_observations_cross_the_wire(frame_count: int, faces: int) -> None:
     seen = seen_in(plan_of(frame_count).segments[0], faces=faces)
 
-    assert messages.read_observations(over_the_wire(messages.observations_answer(seen))) == seen
+    received = messages.read_observations(over_the_wire(messages.observations_answer(seen)))
+
+    assert received == seen
+    assert isinstance(received.frames, PackedFrames) and isinstance(received.faces, PackedFaces)
 
 
 def test_seeing_nothing_crosses_the_wire() -> None:

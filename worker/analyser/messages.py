@@ -1,14 +1,11 @@
 """What the worker asks its analyser and what that answers, as messages of the wire."""
 
 from array import array
-from collections.abc import Iterable, Sequence
-from typing import Any
 
 from storage.errors import AffectlineError, error_from_code
+from storage.packed import PackedFaces, PackedFrames
 from storage.records import (
     Detector,
-    FaceRow,
-    FrameRow,
     JobOptions,
     MediaInfo,
     MediaPlan,
@@ -16,8 +13,6 @@ from storage.records import (
     SegmentSlice,
 )
 from worker.analyser.wire import Message, WireError
-
-_NO_QUALITY = -1
 
 
 def load_request(detector: Detector) -> Message:
@@ -137,33 +132,16 @@ def read_plan(answer: Message) -> MediaPlan:
 
 
 def observations_answer(seen: SegmentObservations) -> Message:
-    faces = (
-        row._replace(quality=_NO_QUALITY) if row.quality is None else row for row in seen.faces
-    )
-    arrays = {"frames": _flat("q", seen.frames), "faces": _flat("i", faces)}
-    return Message({"say": "observations"}, arrays)
-
-
-def _flat(typecode: str, rows: Iterable[Sequence[Any]]) -> "array[int]":
-    return array(typecode, (value for row in rows for value in row))
+    frames, faces = PackedFrames(), PackedFaces()
+    frames.extend(seen.frames)
+    faces.extend(seen.faces)
+    return Message({"say": "observations"}, {"frames": frames.values, "faces": faces.values})
 
 
 def read_observations(answer: Message) -> SegmentObservations:
     """Read back a segment's rows. Raises WireError for anything else."""
     try:
-        frames = [FrameRow(*row) for row in _rows(answer.arrays["frames"], len(FrameRow._fields))]
-        faces = [_face_row(row) for row in _rows(answer.arrays["faces"], len(FaceRow._fields))]
-    except (KeyError, TypeError) as error:
+        frames, faces = answer.arrays["frames"], answer.arrays["faces"]
+        return SegmentObservations(PackedFrames(frames), PackedFaces(faces))
+    except (KeyError, TypeError, ValueError) as error:
         raise WireError(f"not observations: {error}") from error
-    return SegmentObservations(frames, faces)
-
-
-def _rows(values: "array[int]", width: int) -> Iterable["array[int]"]:
-    if len(values) % width:
-        raise WireError(f"{len(values)} values do not make rows of {width}")
-    return (values[start : start + width] for start in range(0, len(values), width))
-
-
-def _face_row(values: Sequence[int]) -> FaceRow:
-    row = FaceRow(*values)
-    return row._replace(quality=None) if row.quality == _NO_QUALITY else row

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from storage.packed import PackedFaces, PackedFrames
 from storage.records import (
     SCORE_UNIT,
     Detector,
@@ -79,8 +80,7 @@ class Pipeline:
         progress(done, total) counts the segment's frames.
         Every looked-at frame has a row, with or without faces. Raises PlanMismatch if the file decodes otherwise than planned.
         """
-        frames: list[FrameRow] = []
-        faces: list[FaceRow] = []
+        frames, faces = PackedFrames(), PackedFaces()
         waiting: list[FoundFace] = []
         decoded = decode_segment(fd, media, segment, limits=self._limits, progress=progress)
         length = window_length(media, options)
@@ -89,12 +89,12 @@ class Pipeline:
             if frame.index == segment.end_frame:
                 break  # it closed the last window; its rows are the next segment's
             found = self._found(frame, boxes)
-            frames.append(FrameRow(frame.index, frame.time_us, len(found), int(begins_shot)))
+            frames.extend([FrameRow(frame.index, frame.time_us, len(found), int(begins_shot))])
             waiting += found
             while len(waiting) >= BATCH:
-                faces += self._classified(waiting[:BATCH])
+                faces.extend(self._classified(waiting[:BATCH]))
                 del waiting[:BATCH]
-        faces += self._classified(waiting)
+        faces.extend(self._classified(waiting))
         return SegmentObservations(frames, faces)
 
     def _found(self, frame: Frame, boxes: FaceBoxes) -> list[FoundFace]:
