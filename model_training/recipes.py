@@ -236,6 +236,7 @@ RECIPES: dict[str, Recipe | AnnealedRecipe | TransferRecipe] = {
         schedule=Annealing(learning_rate=0.05, symmetric=True),
     ),
     # Distil, by such a network, half of the time on blends of two faces: what teachers say of these they do not know by heart.
+    # 47 epochs took 0.7149 to 0.7047 on the part held back; 15 without blends, at 0.03, to 0.7040.
     "symmetric_distil": AnnealedRecipe(
         name="symmetric_distil",
         build=lambda: build_compact_network(CompactNetwork()),
