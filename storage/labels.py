@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 EXPRESSIONS: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 """In the one order used everywhere."""
-UNCERTAIN_BELOW = 5_200
+UNCERTAIN_BELOW = 5_300
 """A face whose likeliest expression has less than this (ten-thousandths, calibrated) is called uncertain: from
 there on four of five answers were right on faces the shipped model never saw (its card). Its file says so too
 (`uncertain_below`), as another model's says another; this is for those that say nothing."""

@@ -17,7 +17,7 @@ MODEL = ROOT / "worker" / "models" / "expression.onnx"
 CARD = MODEL.with_name("README.md")
 PUBLIC_TEST = ROOT.parent / "shared" / "data" / "fer2013_public_test.npz"
 
-LOWEST_ACCURACY = 0.695
+LOWEST_ACCURACY = 0.705
 """A little below the shipped model's; the smallest common package, mini-XCEPTION, has 0.658 on the private test."""
 
 
@@ -39,7 +39,7 @@ def test_the_shipped_model_gives_probabilities_for_any_number_of_faces(n: int):
 def test_the_shipped_model_states_its_contract(metadata: dict[str, str]):
     assert tuple(json.loads(metadata["labels"])) == EXPRESSIONS
     assert json.loads(metadata["range"]) == [0, 255]
-    assert {"input", "output", "recipe", "version", "data", "accuracy", "test"} <= metadata.keys()
+    assert {"input", "output", "recipe", "version", "data", "test"} <= metadata.keys()
 
 
 def test_the_card_carries_the_scores_of_the_metadata(metadata: dict[str, str]):
