@@ -2,11 +2,11 @@
 
 python -m model_training.quantize --model FILE.onnx --data TRAIN.npz --out INT8.onnx [--test TEST.npz]
 
-Weights become signed bytes with a scale per channel, what flows between layers unsigned bytes with
-scales measured on 512 faces of the training split. Names, shapes and metadata stay as they were, but
-for the score of the other numbers; `quantization` in the metadata says what was done. A processor
-without VNNI adds pairs of products in 16 bits, which may overflow: --reduce-range gives weights of
-seven bits for those.
+Weights become signed bytes with a scale per channel, those of convolutions rounded so that their errors cancel (rounding.py);
+what flows between layers becomes unsigned bytes with scales measured on 512 faces of the training split. Names, shapes and
+metadata stay as they were, but for the score of the other numbers; `quantization` in the metadata says what was done. A
+processor without VNNI adds pairs of products in 16 bits, which may overflow: --reduce-range gives weights of seven bits for
+those.
 """
 
 import argparse
@@ -27,6 +27,7 @@ from model_training.datasets import read_faces
 from model_training.faces import FaceSet
 from model_training.metadata import read_metadata, score
 from model_training.properties import replace_metadata, set_metadata
+from model_training.rounding import round_kernels
 from storage.errors import InputError
 from worker.vision.classifier import Classifier
 
@@ -34,6 +35,8 @@ CALIBRATION_FACES = 512
 CALIBRATION_BATCH = 64
 LOWEST_AGREEMENT = 0.9
 """Below, something went wrong with the scales: good ones change one face in a hundred."""
+LARGEST_OF_SEVEN_BITS, LARGEST_OF_EIGHT_BITS = 64, 127
+"""Of weights, either way, as ONNX Runtime scales them."""
 QUANTIZED = ("Conv", "MaxPool", "Relu", "Clip", "MatMul", "Gemm")
 """Operators that compute in bytes; averaging and softmax stay in float32."""
 
@@ -68,6 +71,7 @@ def quantize_command(options: argparse.Namespace) -> None:
         "weights": "int8 per channel",
         "activations": "uint8",
         "reduce_range": options.reduce_range,
+        "rounding": "GPTQ, convolutions",
         "calibration": {"source": options.data.name, "n": len(faces)},
     }
     before = read_metadata(options.model)
@@ -114,7 +118,10 @@ def quantize(path: Path, faces: FaceSet, *, reduce_range: bool = False) -> onnx.
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
-        return onnx.load(quantized)
+        model = onnx.load(quantized)
+        largest = LARGEST_OF_SEVEN_BITS if reduce_range else LARGEST_OF_EIGHT_BITS
+        round_kernels(model, onnx.load(prepared), as_input(faces.images), largest=largest)
+        return model
 
 
 class _Batches(CalibrationDataReader):  # type: ignore[misc]  # no types

@@ -9,10 +9,9 @@ All recipes but seed also leave checkpoint.npz after every epoch: the same comma
 --time-budget MINUTES ends its schedule by the clock; --stop-after leaves early, to be resumed. --start-from begins a new
 schedule with the weights of an earlier run (a warm restart); --teacher adds what other networks say of the faces, --match what
 exported models say of each picture as it is shown, distorted (--in-turn: one of them per step); with --votes they are told how
-FER+'s annotators voted. --seed 2
---cut-seed 1 begins with other random weights, and holds the faces back that a run of --seed 1 does: so several seeds can be
-compared, and teach one network. The recipes transfer and finetune begin with a network trained on something else (--backbone,
---weights): a head first, in the folder head, then the last blocks, or everything.
+FER+'s annotators voted. --seed 2 --cut-seed 1 begins with other random weights, and holds the faces back that a run of --seed 1
+does: so several seeds can be compared, and teach one network. The recipes transfer and finetune begin with a network trained on
+something else (--backbone, --weights): a head first, in the folder head, then the last blocks, or everything.
 """
 
 import argparse

@@ -6,6 +6,7 @@ A face as a tuple of integers takes some 800 bytes, packed 60: a meeting of four
 from abc import abstractmethod
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from operator import eq
 from typing import Any, Generic, TypeVar, overload
 
 from storage.records import FaceRow, FrameRow
@@ -65,7 +66,7 @@ class Packed(Sequence[Row], Generic[Row]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):
             return NotImplemented
-        return len(self) == len(other) and all(map(tuple.__eq__, self, other))
+        return len(self) == len(other) and all(map(eq, self, other))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({list(self)!r})"

@@ -34,7 +34,7 @@ def test_packed_rows_equal_any_sequence_of_the_same_rows_and_no_other() -> None:
     again = PackedFaces(array("i", faces.values))
 
     assert faces == FACES and faces == again and again == tuple(FACES)
-    assert faces != FACES[:1] and faces != FACES[::-1] and faces != 2
+    assert faces != FACES[:1] and faces != FACES[::-1] and faces != "ab" and faces != 2
     assert repr(faces) == f"PackedFaces({FACES})"
     assert PackedFaces() == []
 
