@@ -97,8 +97,8 @@ def describe_run(
     }
     if options.match is not None:
         meta |= {"match": [path.name for path in options.match], "votes": options.votes}
-    if options.in_turn:
-        meta["in_turn"] = True
+        if options.in_turn:
+            meta["in_turn"] = True
     return meta
 
 
