@@ -70,7 +70,8 @@ function keyHeaders() {
   return key ? { Authorization: `Bearer ${wire}` } : {};
 }
 
-function problemOf(status, text) {
+/** The problem of a reply to a request that was sent with `key`. */
+function problemOf(status, text, key) {
   let problem;
   try {
     const { detail, title, code } = JSON.parse(text);
@@ -78,11 +79,12 @@ function problemOf(status, text) {
   } catch {
     problem = new Problem(`The server answered with status ${status}.`, { status });
   }
-  if (status === 401) tellRefusal(problem);
+  if (status === 401 && key === storedKey()) tellRefusal(problem); // a late refusal says nothing of a key entered since
   return problem;
 }
 
 async function send(method, address, { body, type, signal, keepalive } = {}) {
+  const key = storedKey();
   const headers = keyHeaders();
   if (type) headers["Content-Type"] = type;
   let reply;
@@ -92,7 +94,7 @@ async function send(method, address, { body, type, signal, keepalive } = {}) {
     if (error.name === "AbortError") throw new Problem("", { code: "aborted" });
     throw new Problem("The server doesn't answer. Is it still running?");
   }
-  if (!reply.ok) throw problemOf(reply.status, await reply.text());
+  if (!reply.ok) throw problemOf(reply.status, await reply.text(), key);
   return reply;
 }
 
@@ -130,6 +132,7 @@ export async function sourceOf(address, signal) {
 export function upload(file, options, { onProgress, signal }) {
   const query = new URLSearchParams({ filename: file.name, ...options });
   const request = new XMLHttpRequest();
+  const key = storedKey();
   return new Promise((resolve, reject) => {
     request.open("POST", `/v1/jobs?${query}`);
     for (const [name, value] of Object.entries(keyHeaders())) request.setRequestHeader(name, value);
@@ -137,7 +140,7 @@ export function upload(file, options, { onProgress, signal }) {
     request.upload.addEventListener("progress", (event) => onProgress(event.loaded));
     request.addEventListener("load", () => {
       if (request.status === 202) resolve(JSON.parse(request.responseText));
-      else reject(problemOf(request.status, request.responseText));
+      else reject(problemOf(request.status, request.responseText, key));
     });
     request.addEventListener("error", () => {
       reject(new Problem("The upload broke off. The server may have stopped, or it refused the file early."));

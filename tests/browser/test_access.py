@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from axe_core_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.api.made_jobs import MadeUp, finish_job
 from tests.browser.conftest import Installation, Watch, looking_with_a_key
@@ -240,3 +240,41 @@ def test_it_works_in_a_browser_that_stores_nothing(
 
         expect(page.get_by_text("None yet.")).to_be_visible()
         watch.refused.clear()  # the first look, without a key
+
+
+def _hold_first(page: Page, address: str) -> list[Route]:
+    """Hold the first request to an address until `continue_`, and return where it will be."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route(address, hold)
+    return held
+
+
+def test_a_late_refusal_does_not_forget_the_key_that_was_entered_since(
+    browser: Browser, tmp_path: Path, watch: Watch
+) -> None:
+    """Symptom: a page whose first request was slow asked for the key again, once in hundreds of times."""
+    with looking_with_a_key(browser, tmp_path, watch) as (page, installation):
+        job = finish_job(installation.database, installation.blobs, MadeUp())
+        first, trial = (_hold_first(page, f"**/v1/jobs{end}") for end in (f"/{job.id}", "?limit=1"))
+        with page.expect_request(f"**/v1/jobs/{job.id}"):
+            page.goto(f"{installation.address}/#/jobs/{job.id}")
+        key = page.get_by_label("This installation needs a key")
+        with page.expect_request("**/v1/jobs?limit=1"):
+            key.fill("sesame")
+            key.press("Enter")
+
+        with page.expect_response(f"**/v1/jobs/{job.id}"):
+            first[0].continue_()
+        page.wait_for_timeout(200)
+        trial[0].continue_()
+
+        expect(page.get_by_role("heading", name=job.filename)).to_be_visible()
+        expect(key).to_be_hidden()
+        watch.refused.clear()
