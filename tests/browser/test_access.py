@@ -259,7 +259,7 @@ def _hold_first(page: Page, address: str) -> list[Route]:
 def test_a_late_refusal_does_not_forget_the_key_that_was_entered_since(
     browser: Browser, tmp_path: Path, watch: Watch
 ) -> None:
-    """Symptom: a page whose first request was slow asked for the key again, once in hundreds of times."""
+    """Symptom: a page whose first request was slow asked for the key again; seen once, in a full run of these tests."""
     with looking_with_a_key(browser, tmp_path, watch) as (page, installation):
         job = finish_job(installation.database, installation.blobs, MadeUp())
         first, trial = (_hold_first(page, f"**/v1/jobs{end}") for end in (f"/{job.id}", "?limit=1"))
