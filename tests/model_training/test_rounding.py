@@ -50,20 +50,23 @@ def test_inputs_that_have_nothing_to_do_with_one_another_leave_each_weight_its_n
 
 
 def test_no_weight_becomes_larger_than_its_bits_hold():
-    steps, inputs = np.random.default_rng(2).uniform(-64, 64, (16, 24)), _inputs()
+    """Weights of faint inputs must change by several steps to make up for those of strong ones."""
+    chance = np.random.default_rng(2)
+    steps = chance.uniform(62, 64, (16, 24)) * chance.choice([-1, 1], (16, 24))
+    inputs = _inputs() * np.geomspace(1, 0.1, 24)
 
     rounded = round_together(steps, inputs.T @ inputs / len(inputs), largest=LARGEST)
 
     assert np.abs(rounded).max() == LARGEST
 
 
-def test_inputs_that_are_never_seen_do_no_harm():
-    steps, inputs = np.random.default_rng(2).uniform(-60, 60, (4, 24)), _inputs()
-    inputs[:, 5:9] = 0
+def test_inputs_that_are_hardly_or_never_seen_do_no_harm():
+    steps, inputs = np.random.default_rng(2).uniform(-30, 30, (16, 24)), _inputs()
+    inputs[:, 12:] *= 1e-3
 
     rounded = round_together(steps, inputs.T @ inputs / len(inputs), largest=LARGEST)
 
-    assert np.array_equal(rounded[:, 5:9], np.rint(steps[:, 5:9]))
+    assert np.abs(rounded - steps)[:, 12:].max() < 3
     assert np.array_equal(round_together(steps, np.zeros((24, 24)), largest=64), np.rint(steps))
 
 
