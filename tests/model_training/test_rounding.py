@@ -9,7 +9,7 @@ import pytest
 
 from model_training import quantize
 from model_training.contract import as_input
-from model_training.faces import FaceSet
+from model_training.faces import FaceSet, labelled_faces
 from model_training.rounding import (
     mirrored_inputs,
     partners_of,
@@ -70,33 +70,28 @@ def test_inputs_that_are_hardly_or_never_seen_do_no_harm():
     assert np.array_equal(round_together(steps, np.zeros((24, 24)), largest=64), np.rint(steps))
 
 
-@pytest.fixture(scope="module")
-def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three convolutions in float32: one with strides, one as it is, one in groups."""
-    chance, helper = np.random.default_rng(3), onnx.helper
-    kernels = {"first": (6, 1, 3, 3), "second": (16, 6, 3, 3), "grouped": (16, 4, 3, 3)}
-    numbers = [
-        onnx.numpy_helper.from_array(chance.normal(size=size).astype(np.float32), name)
-        for name, size in kernels.items()
-    ]
-    pads = [1, 1, 1, 1]
-    nodes = [
-        helper.make_node("Transpose", ["faces"], ["pictures"], perm=[0, 3, 1, 2]),
-        helper.make_node("Conv", ["pictures", "first"], ["a"], pads=pads, strides=[2, 2]),
-        helper.make_node("Relu", ["a"], ["b"]),
-        helper.make_node("Conv", ["b", "second"], ["c"], pads=[0, 1, 2, 0]),
-        helper.make_node("Relu", ["c"], ["d"]),
-        helper.make_node("Conv", ["d", "grouped"], ["probabilities"], pads=pads, group=4),
-    ]
+def _of_layers(folder: Path, *layers: tuple[np.ndarray, dict[str, int | list[int]]]) -> Path:
+    """A model of convolutions one behind the other, each a kernel and its options; averaged over the picture."""
+    helper, names = onnx.helper, [f"kernel{i}" for i in range(len(layers))]
+    nodes = [helper.make_node("Transpose", ["faces"], ["seen0"], perm=[0, 3, 1, 2])]
+    for i, (_, options) in enumerate(layers):
+        nodes += [
+            helper.make_node("Conv", [f"seen{i}", names[i]], [f"sums{i}"], **options),
+            helper.make_node("Relu", [f"sums{i}"], [f"seen{i + 1}"]),
+        ]
+    nodes.append(helper.make_node("GlobalAveragePool", [f"seen{len(layers)}"], ["probabilities"]))
     ends = [
         helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
         for name, shape in (("faces", ["n", 48, 48, 1]), ("probabilities", None))
     ]
-    graph = helper.make_graph(nodes, "small", ends[:1], ends[1:], numbers)
+    numbers = [
+        onnx.numpy_helper.from_array(kernel.astype(np.float32), name)
+        for name, (kernel, _) in zip(names, layers, strict=True)
+    ]
+    graph = helper.make_graph(nodes, "layers", ends[:1], ends[1:], numbers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
-    path = tmp_path_factory.mktemp("small") / "small.onnx"
-    onnx.save(model, path)
-    return path
+    onnx.save(model, folder / "layers.onnx")
+    return folder / "layers.onnx"
 
 
 def _answers(model: onnx.ModelProto, faces: FaceSet) -> np.ndarray:
@@ -114,23 +109,69 @@ def _kernels(model: onnx.ModelProto) -> dict[str, np.ndarray]:
 
 
 def test_a_model_in_seven_bits_answers_nearer_to_the_one_in_float32(
-    small_model: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    """One convolution has strides, one uneven edges, one groups: that one is left alone."""
+    chance = np.random.default_rng(3)
+    model = _of_layers(
+        tmp_path,
+        (chance.normal(size=(6, 1, 3, 3)), {"pads": [1, 1, 1, 1], "strides": [2, 2]}),
+        (chance.normal(size=(16, 6, 3, 3)), {"pads": [0, 1, 2, 0]}),
+        (chance.normal(size=(16, 4, 3, 3)), {"pads": [1, 1, 1, 1], "group": 4}),
+    )
     faces, others = (draw_faces([0, 1, 2, 3, 4, 5, 6] * 4, seed=seed) for seed in (3, 4))
-    wanted = _answers(onnx.load(small_model), others)
+    wanted = _answers(onnx.load(model), others)
 
-    together = quantize.quantize(small_model, faces, reduce_range=True)
+    together = quantize.quantize(model, faces, reduce_range=True)
     monkeypatch.setattr(quantize, "round_kernels", lambda *_, **__: None)
-    nearest = quantize.quantize(small_model, faces, reduce_range=True)
+    nearest = quantize.quantize(model, faces, reduce_range=True)
 
     far, near = (
-        np.square(_answers(model, others) - wanted).mean() for model in (nearest, together)
+        np.square(_answers(rounded, others) - wanted).mean() for rounded in (nearest, together)
     )
     assert near < 0.8 * far
     before, after = _kernels(nearest), _kernels(together)
     assert before.keys() == after.keys() and len(after) == 3
     changed = {name for name in after if not np.array_equal(before[name], after[name])}
-    assert changed == {"first_quantized", "second_quantized"}
+    assert changed == {"kernel0_quantized", "kernel1_quantized"}
+
+
+def test_a_network_that_reads_a_face_and_its_mirror_image_alike_still_does_in_seven_bits(
+    tmp_path: Path,
+):
+    chance, partners = np.random.default_rng(3), np.array([1, 0, 2, 3, 5, 4])
+    first = chance.normal(size=(6, 1, 3, 3))
+    first = (first + first[partners][..., ::-1]) / 2
+    second = chance.normal(size=(6, 6, 3, 3))
+    second = (second + second[partners][:, partners][..., ::-1]) / 2
+    last = chance.normal(size=(7, 6, 3, 3))
+    last = (last + last[:, partners][..., ::-1]) / 2
+    pads = {"pads": [1, 1, 1, 1]}
+    model = _of_layers(tmp_path, (first, pads), (second, pads), (last, pads))
+    faces = draw_faces([0, 1, 2, 3, 4, 5, 6] * 4, seed=3)
+
+    rounded = quantize.quantize(model, faces, reduce_range=True)
+
+    mirrored = labelled_faces(np.ascontiguousarray(faces.images[:, :, ::-1]), faces.labels)
+    assert np.allclose(_answers(rounded, faces), _answers(rounded, mirrored), rtol=1e-5, atol=0)
+
+
+def test_only_what_a_kernel_is_laid_upon_counts(tmp_path: Path):
+    """Laid upon every third column, two of its three weights always see the same: only their sum matters."""
+    chance = np.random.default_rng(3)
+    wanted = np.stack([np.ones(64), *chance.uniform(-0.8, 0.8, (2, 64))], axis=1)
+    model = _of_layers(
+        tmp_path, (wanted.reshape(64, 1, 1, 3), {"strides": [1, 3], "pads": [0, 0, 0, 0]})
+    )
+    lit = np.where(chance.uniform(size=(2, 14, 48, 16)) < 0.1, 255, 0)
+    images = np.stack([lit[0], lit[1], lit[1]], axis=3).reshape(14, 48, 48).astype(np.uint8)
+    faces = labelled_faces(images, np.zeros(14, np.int8))
+
+    rounded = quantize.quantize(model, faces, reduce_range=True)
+
+    [kernel] = _kernels(rounded).values()
+    steps = wanted * kernel.reshape(64, 3)[:, :1]
+    assert np.abs((kernel.reshape(64, 3) - steps)[:, 1:].sum(axis=1)).max() < 0.52
 
 
 def test_kernels_that_are_mirror_images_of_one_another_stay_so():
