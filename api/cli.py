@@ -89,19 +89,22 @@ def annotate_command(
     options = settings.parse_options(
         {"detector": detector, "sample_fps": sample_fps, "detect_every": detect_every}
     )
+    items = _annotate_in_view(paths, output, options=options, scores=scores, settings=settings)
+    _tell_outcome(items, output)
+    _end_by_outcome(items, paths)
+
+
+def _annotate_in_view(
+    paths: list[Path], output: Path, *, options: JobOptions, scores: Scores, settings: Settings
+) -> list[Item]:
     try:
         with _progress_bars() as show:
-            items = annotate(
+            return annotate(
                 paths, output, options=options, scores=scores, settings=settings, show=show
             )
     except KeyboardInterrupt:
         typer.echo("stopped; call again to go on", err=True)
         raise
-    _tell_outcome(items, output)
-    if all(item.state == "skipped" for item in items):
-        raise NothingFound(f"no images or videos in {', '.join(map(printable, paths))}")
-    if any(item.state == "failed" for item in items):
-        raise typer.Exit(EXIT_FAILED)
 
 
 def _tell_outcome(items: Sequence[Item], output: Path) -> None:
@@ -117,6 +120,13 @@ def _tell_outcome(items: Sequence[Item], output: Path) -> None:
         f" {count['failed']} failed, {count['skipped']} skipped: {output / 'items.csv'}",
         err=True,
     )
+
+
+def _end_by_outcome(items: Sequence[Item], paths: list[Path]) -> None:
+    if all(item.state == "skipped" for item in items):
+        raise NothingFound(f"no images or videos in {', '.join(map(printable, paths))}")
+    if any(item.state == "failed" for item in items):
+        raise typer.Exit(EXIT_FAILED)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from model_training import precision
 from model_training.precision import computes_bfloat16
-from model_training.train import choose_recipe, parse_arguments
+from model_training.train_options import choose_recipe, parse_arguments
 
 
 @pytest.fixture(autouse=True)
