@@ -34,8 +34,7 @@ from storage.errors import (
 from storage.records import JobOptions, Scores
 from storage.settings import Settings
 from storage.version import VERSION
-from worker.analyser.client import Analyser
-from worker.analyser.limits import AnalyserLimits
+from worker.engine import check_models
 
 app = typer.Typer(
     name="affectline",
@@ -178,8 +177,7 @@ def worker() -> None:
     settings = Settings.load()
     celery = make_celery(settings)
     # What the children would fail at is refused here: Celery swallows what goes wrong when they begin.
-    with Analyser(AnalyserLimits.from_settings(settings)) as analyser:
-        analyser.load(JobOptions().detector, tick=lambda _done: None)
+    check_models(settings)
     check_schema(settings.resolved_database_url)
     celery.worker_main(["worker", "--loglevel=WARNING", "--without-gossip", "--without-mingle"])
 

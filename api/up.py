@@ -19,6 +19,7 @@ from api.part import Part, stop_all
 from storage.database import Database, migrate
 from storage.errors import ConfigurationError, Conflict
 from storage.settings import Settings
+from worker.engine import check_models
 
 _ROOT = Path(__file__).resolve().parent.parent
 _LOCK_NAME = "affectline.lock"
@@ -40,11 +41,12 @@ class AlreadyRunning(Conflict):  # named as in storage.errors
 def up(settings: Settings) -> int:
     """Run the system until SIGINT, SIGTERM or SIGHUP; a second one kills at once. Returns the exit status.
 
-    Raises ConfigurationError for settings that can't work, AlreadyRunning if another one runs on the same data.
+    Raises ConfigurationError for settings or a model that can't work, AlreadyRunning if another one runs on the same data.
     """
     settings.check_exposure()
     if settings.broker_url:
         settings.check_broker()
+    check_models(settings)
     data = _make_data_folder(settings)
     with _alone(data) as lock, _stop_signals() as stop:
         port = find_port(settings.host, settings.port)

@@ -9,7 +9,10 @@ from storage import claims
 from storage.blobs import Blobs
 from storage.claims import Capabilities, Claim
 from storage.database import Database
+from storage.records import JobOptions
 from storage.settings import Settings
+from worker.analyser.client import Analyser
+from worker.analyser.limits import AnalyserLimits
 from worker.model import load_model, load_yunet
 
 ENGINE_VERSION = "7"
@@ -55,3 +58,9 @@ def capabilities(settings: Settings) -> Capabilities:
         engine_version=ENGINE_VERSION,
         yunet_hash=load_yunet(settings.yunet).sha256 if settings.yunet else "",
     )
+
+
+def check_models(settings: Settings) -> None:
+    """Load the classifier and the default detector as workers do. Raises ModelContractError, or what `Analyser` raises."""
+    with Analyser(AnalyserLimits.from_settings(settings)) as analyser:
+        analyser.load(JobOptions().detector, tick=lambda _done: None)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from storage.errors import ModelContractError
 
+MODEL_REMEDY = "set AFFECTLINE_MODEL to an ONNX file made by model_training.export"
+
 
 @dataclass(frozen=True)
 class ModelFile:
@@ -35,7 +37,7 @@ class ModelFile:
 
 def load_model(path: Path) -> ModelFile:
     """Read the classifier, once per process. Raises ModelContractError if it can't be read."""
-    return _read(path, "set AFFECTLINE_MODEL to an ONNX file made by model_training.export")
+    return _read(path, MODEL_REMEDY)
 
 
 def load_yunet(path: Path) -> ModelFile:

@@ -331,11 +331,11 @@ def test_a_worker_without_its_model_does_not_start(tmp_path: Path) -> None:
     assert done.stderr.startswith("affectline: model_contract: ")
 
 
-@pytest.mark.parametrize("command", ["worker", "annotate"])
+@pytest.mark.parametrize("command", ["worker", "annotate", "up"])
 def test_nobody_works_with_a_model_file_that_is_no_model(
     tmp_path: Path, clip: Path, command: str
 ) -> None:
-    """Symptom: a worker took each piece of work again and again, and the job ran for ever."""
+    """Symptom: a worker took each piece of work again and again, and the job ran for ever. `up` said that it was ready."""
     wrong = tmp_path / "wrong.onnx"
     wrong.write_bytes(b"no model")
     call("db", "upgrade", AFFECTLINE_DATA=str(tmp_path))
@@ -350,7 +350,9 @@ def test_nobody_works_with_a_model_file_that_is_no_model(
     )
 
     assert done.returncode == 1
-    assert done.stderr.startswith(f"affectline: model_contract: {wrong}: ")
+    assert done.stderr.startswith(f"affectline: model_contract: {wrong}: the file is no model")
+    assert "; set AFFECTLINE_MODEL to an ONNX file" in done.stderr
+    assert "/proc" not in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

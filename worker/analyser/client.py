@@ -3,6 +3,7 @@ worker.vision.
 """
 
 import os
+import re
 import selectors
 import signal
 import socket
@@ -30,13 +31,14 @@ from storage.records import (
 from worker.analyser import messages
 from worker.analyser.limits import TICK_S, AnalyserLimits, Watch
 from worker.analyser.wire import Decoder, Message, WireError, send_request
-from worker.model import load_model, load_yunet
+from worker.model import MODEL_REMEDY, load_model, load_yunet
 
 _ROOT = Path(__file__).parent.parent.parent
 _RECEIVE_BYTES = 1024 * 1024
 _ADDRESS_SPACE_FACTOR = (
     4  # an idle analyser maps 0.5 GB already; resident memory is the limit that counts
 )
+_DESCRIPTOR = re.compile(r"/proc/self/fd/\d+")
 
 Answer = TypeVar("Answer")
 Tick = Callable[[int], None]
@@ -146,9 +148,10 @@ class Analyser:
         raise self._named(messages.raised(answer))
 
     def _named(self, error: AffectlineError) -> AffectlineError:
-        """Say which model file is at fault: the child does not know its name."""
+        """Say which model file is at fault, and what to do: the child knows it by a descriptor."""
         if isinstance(error, ModelContractError):
-            return ModelContractError(f"{self._limits.model}: {error.message}")
+            reason = _DESCRIPTOR.sub("the file", error.message).rstrip(".")
+            return ModelContractError(f"{self._limits.model}: {reason}; {MODEL_REMEDY}")
         return error
 
     def _start(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
