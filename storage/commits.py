@@ -1,10 +1,10 @@
 """What a worker has found out, written once: the commits that only the holder of a fence can make.
 
 Each is one transaction that first marks the claimed segment as done, or sees that it is still held, or fails with
-LeaseLost.
+LeaseLost. Only the rows of a large segment take several: nobody reads them before it is done.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +27,9 @@ from storage.records import (
 from storage.tables import frames, jobs, media, observations, rollups, segments, tracks
 from storage.timelines import FaceIdentity, insert_observations, write_identities
 from storage.tracks import TrackRow, insert_tracks
+
+MOST_ROWS = 50_000
+"""Of a transaction: about a second's work. While SQLite writes, everybody else waits, at most 30 seconds."""
 
 
 def commit_plan(
@@ -87,27 +90,59 @@ def _segment_rows(job: int, plan: MediaPlan) -> list[dict[str, Any]]:
     return [*rows, last]
 
 
-def commit_segment(database: Database, claim: Claim, seen: SegmentObservations) -> None:
+def commit_segment(
+    database: Database,
+    claim: Claim,
+    seen: SegmentObservations,
+    *,
+    renew: Callable[[], None] = lambda: None,
+) -> None:
     """Write a segment's rows, in the place of any that stand there, and count it; the last one
     readies finalise.
+
+    renew: extends the lease, after each transaction but the last.  Raises LeaseLost, or what renew raises.
     """
-    assert claim.slice is not None
-    first = claim.slice.first_frame
-    last = first + len(claim.slice.pts) - 1
+    at_once = len(seen.frames) + len(seen.faces) <= MOST_ROWS
+    if not at_once:
+        _write_ahead(database, claim, seen, renew)
     with database.writing() as connection:
         lock_job(connection, claim.job)
         _finish(connection, claim, frames_done=len(seen.frames))
-        for table in (observations, frames):
-            connection.execute(
-                delete(table).where(table.c.job == claim.job, table.c.frame.between(first, last))
-            )
-        insert_observations(connection, claim.job, seen)
+        if at_once:
+            _remove_rows(connection, claim)
+            insert_observations(connection, claim.job, seen)
         connection.execute(
             update(jobs)
             .where(jobs.c.job == claim.job)
             .values(segments_done=jobs.c.segments_done + 1)
         )
         ready_finalise(connection, claim.job)
+
+
+def _write_ahead(
+    database: Database, claim: Claim, seen: SegmentObservations, renew: Callable[[], None]
+) -> None:
+    """Write the rows of a large segment piece by piece; what a worker that is killed leaves, the next one removes."""
+    with _holding(database, claim) as connection:
+        _remove_rows(connection, claim)
+    for start in range(0, max(len(seen.frames), len(seen.faces)), MOST_ROWS):
+        piece = slice(start, start + MOST_ROWS)
+        renew()
+        with _holding(database, claim) as connection:
+            rows = SegmentObservations(seen.frames[piece], seen.faces[piece])
+            insert_observations(connection, claim.job, rows)
+    renew()
+
+
+def _remove_rows(connection: Connection, claim: Claim) -> None:
+    """Remove the rows that stand in the place of the claimed segment's."""
+    assert claim.slice is not None
+    first = claim.slice.first_frame
+    last = first + len(claim.slice.pts) - 1
+    for table in (observations, frames):
+        connection.execute(
+            delete(table).where(table.c.job == claim.job, table.c.frame.between(first, last))
+        )
 
 
 def ready_finalise(connection: Connection, job: int) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Column, Row, Select, Table, delete, func, insert, null, select, update
+from sqlalchemy import exists as exists_in
 
 from storage.database import Database, now_s
 from storage.errors import NotFound
@@ -53,6 +54,7 @@ class JobView:
     finished_at: float | None
     media_info: dict[str, Any] | None  #: records.MediaInfo as JSON
     summary: dict[str, Any] | None  #: see worker.finalise
+    awaits_pictures: bool  #: whether it is done and what illustrates it is still to be made
 
     @property
     def percent(self) -> int:
@@ -153,8 +155,18 @@ def _views() -> Select[Any]:
         .scalar_subquery()
         .label("open_kind")
     )
+    unpictured = (
+        exists_in(segments)
+        .where(
+            segments.c.job == jobs.c.job,
+            segments.c.kind == SegmentKind.ILLUSTRATE,
+            segments.c.state.in_((SegmentState.READY, SegmentState.RUNNING)),
+        )
+        .correlate(jobs)
+        .label("unpictured")
+    )
     return (
-        select(jobs, *(c for c in media.c if c.name != "job"), progress, stage)
+        select(jobs, *(c for c in media.c if c.name != "job"), progress, stage, unpictured)
         .join(media, media.c.job == jobs.c.job)
         .where(jobs.c.state != JobState.DELETING)
     )
@@ -184,6 +196,7 @@ def _view(row: Row[Any]) -> JobView:
         finished_at=row.finished_at,
         media_info=row.info,
         summary=row.summary,
+        awaits_pictures=state is JobState.DONE and bool(row.unpictured),
     )
 
 

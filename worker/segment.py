@@ -1,6 +1,7 @@
 """Analyse a segment: a pure function of file, frame range, options and model, committed once."""
 
 from bisect import bisect_left
+from functools import partial
 
 from storage import commits
 from storage.claims import Claim
@@ -24,5 +25,6 @@ def analyse_segment(engine: Engine, analyser: Analyser, claim: Claim) -> None:
 
     with engine.medium(claim) as medium:
         seen = analyser.analyse(medium, claim.options, media=claim.media, piece=piece, tick=tick)
-    engine.tick(claim, len(piece.look))  # a fresh lease for the commit
-    commits.commit_segment(engine.database, claim, seen)
+    renew = partial(engine.tick, claim, len(piece.look))
+    renew()  # a fresh lease for the commit
+    commits.commit_segment(engine.database, claim, seen, renew=renew)

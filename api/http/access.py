@@ -1,6 +1,7 @@
 """Who may use the API: holders of the key; without a key only this machine's own pages and programs."""
 
 import hmac
+from urllib.parse import urlsplit
 
 from flask import request
 
@@ -49,11 +50,20 @@ def refuse_foreign_sites() -> None:
     site = request.headers.get("Sec-Fetch-Site", "")
     if site in _FOREIGN_SITES and request.method not in _SAFE_METHODS:
         raise ForeignOrigin()
-    if not services().settings.api_key and _host_name() not in LOOPBACK_HOSTS:
+    if services().settings.api_key:
+        return
+    origin = request.headers.get("Origin")  # some browsers send this one alone
+    if origin is not None and request.method not in _SAFE_METHODS and not _is_own(origin):
+        raise ForeignOrigin()
+    if _host_name() not in LOOPBACK_HOSTS:
         raise ForeignOrigin(
             f"the host of the address is {_host_name()!r}; expected localhost or 127.0.0.1."
             " To be reached by another name this installation needs an API key"
         )
+
+
+def _is_own(origin: str) -> bool:
+    return urlsplit(origin).netloc.lower() == request.headers.get("Host", "").lower()
 
 
 def _host_name() -> str:

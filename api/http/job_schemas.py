@@ -135,6 +135,9 @@ class JobReply(BaseModel):
     playable: PlayableReply | None = Field(
         description="Null before the plan, and until the preview of a recording that needs one is made."
     )
+    awaits_pictures: bool = Field(
+        description="Whether the job is done and thumbnails, or a preview, are still to be made: after all timelines."
+    )
     links: LinksReply
 
     @classmethod
@@ -168,6 +171,7 @@ class JobReply(BaseModel):
             ),
             uncertain_below=job.uncertain_below / SCORE_UNIT,
             playable=_playable_of(job, address, has_preview=has_preview),
+            awaits_pictures=job.awaits_pictures,
         )
 
 

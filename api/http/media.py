@@ -14,7 +14,7 @@ from api.http.replies import disposition
 from api.http.schemas import JobPath, NoParameters, TrackPath
 from api.http.services import services
 from api.http.tracks import check_track
-from storage.errors import AffectlineError, PathNotFound
+from storage.errors import AffectlineError, MediumUnavailable, PathNotFound
 from storage.jobs import JobView
 from storage.records import MediaInfo
 from worker.intake import HEAD_BYTES, media_type
@@ -59,7 +59,13 @@ def get_media(path: JobPath, query: NoParameters) -> Response:
     """Read the recording, whole or a range of it, from its upload on."""
     job = find_job_of(path)
     descriptor = services().blobs.open(job.location)
-    head = os.pread(descriptor, HEAD_BYTES, 0)
+    try:
+        head = os.pread(descriptor, HEAD_BYTES, 0)
+    except OSError as error:
+        os.close(descriptor)
+        raise MediumUnavailable(
+            f"the recording can't be read at the moment: {error.strerror}"
+        ) from error
     kind = media_type(head) or "application/octet-stream"
     return _file(descriptor, kind=kind, tag=job.sha256, name=job.filename)
 

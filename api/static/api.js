@@ -8,6 +8,7 @@ const KEY = "affectline-api-key";
 
 let ownKey = ""; // for browsers that are told to store nothing: they refuse even to look
 let tellRefusal = () => undefined;
+const keys = new EventTarget(); // "entered"
 
 export class Problem extends Error {
   constructor(message, { status = 0, code = "" } = {}) {
@@ -56,6 +57,15 @@ export function storeKey(key) {
   } catch {
     // it is known until the page is loaded anew
   }
+  if (key) keys.dispatchEvent(new Event("entered"));
+}
+
+/** Resolve when a key is entered the next time, or when `signal` aborts. */
+export function keyEntered(signal) {
+  return new Promise((resolve) => {
+    keys.addEventListener("entered", resolve, { once: true, signal });
+    signal.addEventListener("abort", resolve, { once: true });
+  });
 }
 
 /** Call `tell` with the problem whenever the key is missing or wrong. */
@@ -96,6 +106,11 @@ async function send(method, address, { body, type, signal, keepalive } = {}) {
   }
   if (!reply.ok) throw problemOf(reply.status, await reply.text(), key);
   return reply;
+}
+
+/** Ask whether there is something at an address, without fetching it. Throws a Problem if not. */
+export async function probe(address, signal) {
+  await send("HEAD", address, { signal });
 }
 
 export async function getJson(address, signal) {

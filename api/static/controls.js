@@ -10,6 +10,7 @@ const ON = "M6 6v12l8.5-6zM16 6h2v12h-2z";
 const SOUND = "M4 9v6h4l5 4V5L8 9zM16 8.5a5 5 0 0 1 0 7";
 const SILENCE = "M4 9v6h4l5 4V5L8 9zM16 9.5l5 5m0-5l-5 5";
 const LARGE = "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5";
+const BRACKETS = new Set(["[", "]"]); // on a Mac many layouts have them behind the option key
 const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4];
 
 /** Make the bar of controls. `theatre` is what may fill the screen; `moves` has toggle(), step(±1), change(±1): to the next
@@ -41,7 +42,7 @@ export function controlBar(player, video, theatre, moves, signal) {
     element("span", { class: "grow" }),
     speedChoice(video),
     mute,
-    iconButton(LARGE, "Full screen", () => fillScreen(theatre)),
+    document.fullscreenEnabled ? iconButton(LARGE, "Full screen", () => fillScreen(theatre)) : null,
   );
 }
 
@@ -55,7 +56,8 @@ function watchKeys(moves, signal) {
   document.addEventListener(
     "keydown",
     (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in keys) || isTakenBy(event.target, event.key)) return;
+      const altered = event.ctrlKey || event.metaKey || (event.altKey && !BRACKETS.has(event.key));
+      if (altered || !(event.key in keys) || isTakenBy(event.target, event.key)) return;
       event.preventDefault();
       keys[event.key]();
     },

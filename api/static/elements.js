@@ -46,7 +46,12 @@ export function announce(words) {
 /** Resolve after so many milliseconds, or at once when `signal` aborts. */
 export function pause(ms, signal) {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+    const over = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", over); // a signal may live as long as the page
+      resolve();
+    };
+    const timer = setTimeout(over, ms);
+    signal.addEventListener("abort", over);
   });
 }

@@ -12,6 +12,7 @@ export class Frames {
   #span; // frames of the stream that a piece covers
   #pieces = new Map(); // number -> {frames, whole}, the oldest used first
   #coming = new Map(); // number -> promise
+  #unread = Infinity; // from which time on nothing is looked at yet
 
   constructor(job, signal) {
     this.#signal = signal;
@@ -25,20 +26,18 @@ export class Frames {
       this.#coming.clear();
     }
     this.#job = job;
+    this.#unread = Infinity;
     const sparse = job.media.frame_count / Math.max(1, job.frames_total);
     this.#span = Math.max(1, Math.round(LOOKED_AT_PER_PIECE * sparse));
     for (const [number, piece] of this.#pieces) if (!piece.whole) this.#pieces.delete(number);
   }
 
   /** The looked-at frame shown at a time, in seconds from the first frame; null if it is not here (yet).
-   *  Fetches it, and what follows, for the next time. */
+   *  Fetches what follows it, for the next time. */
   at(time) {
     const number = this.#numberOf(time);
     const piece = this.#use(number);
-    if (piece === null) {
-      this.#fetch(number);
-      return null;
-    }
+    if (piece === null) return null;
     if (time > midway(piece)) this.#fetch(number + 1);
     return this.#holds(number, time) ? lastUntil(piece.frames, time) : null;
   }
@@ -51,9 +50,13 @@ export class Frames {
 
   /** Ask the server where a time lies: the frame shown then is in the piece of the next one, or before it. */
   async #search(time) {
+    if (time >= this.#unread) return null;
     const query = new URLSearchParams({ from_s: time, limit: 1 });
     const { frames } = await getJson(`${this.#job.links.timeline}?${query}`, this.#signal);
-    if (frames.length === 0 && this.#job.state !== "done") return null; // not looked at yet
+    if (frames.length === 0 && this.#job.state !== "done") {
+      this.#unread = Math.min(this.#unread, time);
+      return null;
+    }
     const number = frames.length === 0 ? this.#last : Math.floor(frames[0].frame / this.#span);
     const piece = await this.#load(number);
     return lastUntil(piece.frames, time) ?? this.#neighbour(number, -1);
@@ -69,8 +72,9 @@ export class Frames {
 
   async #neighbour(number, step) {
     for (let other = number + step; other >= 0 && other <= this.#last; other += step) {
-      const { frames } = await this.#load(other);
+      const { frames, whole } = await this.#load(other);
       if (frames.length > 0) return step > 0 ? frames[0] : frames.at(-1);
+      if (!whole) return null; // nothing behind it is looked at yet
     }
     return null;
   }

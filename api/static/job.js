@@ -80,6 +80,7 @@ function heading(job) {
     show(current, pace) {
       bar.node.hidden = !isUnfinished(current);
       bar.show(pace.percent, pace.words(current));
+      say(facts, factsOf(current));
       if (current.state === shown) return;
       shown = current.state;
       const label = stateLabel(shown);
@@ -88,7 +89,6 @@ function heading(job) {
       cancel.hidden = !isUnfinished(current);
       retry.hidden = !isWorthRetrying(current);
       if (focused?.hidden) node.querySelector("h1").focus({ preventScroll: true });
-      facts.textContent = factsOf(current);
       files.replaceChildren(...downloads(current, complain));
       if (current.state === "failed") complain(current.error.message);
     },

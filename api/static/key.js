@@ -13,11 +13,12 @@ export function watchKey() {
 
 function ask(words) {
   storeKey("");
+  const asked = !byId("key").hidden;
   byId("key").hidden = false;
   byId("view").hidden = true;
   for (const media of byId("view").querySelectorAll("video, audio")) media.pause(); // nobody could stop it
   if (words) say(byId("key-problem"), words);
-  byId("key-field").focus();
+  if (!asked) byId("key-field").focus(); // who is asked already may be somewhere else by now
 }
 
 async function useKey(event) {
@@ -28,6 +29,7 @@ async function useKey(event) {
     await getJson("/v1/jobs?limit=1");
   } catch (problem) {
     if (problem.status !== 401) say(byId("key-problem"), problem.message);
+    byId("key-field").focus();
     return;
   }
   byId("key").hidden = true;

@@ -1,13 +1,14 @@
 // A strip of all tracks: when each face is there, and how it looks. Gaps are gaps.
 
-import { getJson } from "./api.js";
-import { element, svgElement } from "./elements.js";
+import { getJson, mayPass } from "./api.js";
+import { element, pause, svgElement } from "./elements.js";
 import { EXPRESSIONS } from "./expressions.js";
 import { glimpsed } from "./glimpses.js";
 import { trackThumbnail } from "./thumbnails.js";
 import { clock, count } from "./words.js";
 
 const POINTS = 1000;
+const FETCH_AGAIN_MS = 5_000;
 
 /** Fill `where` with a lane for each track. `pick(track)` is called when one is chosen. */
 export class Lanes {
@@ -117,8 +118,10 @@ export class Lanes {
       const query = new URLSearchParams({ track: number, points: POINTS });
       const plot = await getJson(`${this.#job.links.self}/plot?${query}`, this.#signal);
       lane.strip.replaceChildren(...presence(plot, this.#job.media).map(drawnStretch));
-    } catch {
-      return; // an empty lane; the plot above says what is wrong
+    } catch (problem) {
+      if (!mayPass(problem)) return;
+      await pause(FETCH_AGAIN_MS, this.#signal);
+      if (!this.#signal.aborted) this.#seen.observe(node);
     }
   }
 }

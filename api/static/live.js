@@ -8,6 +8,7 @@ import { byId, element, place, say } from "./elements.js";
 import { doubtBelow, doubtsAbout, readingOf, readingWords } from "./faces.js";
 
 const MEASURED = 30; // pictures that the shown pace is of
+const ENDINGS = new Set(["live_not_found", "analyser_died", "analyser_timeout", "analyser_memory"]); // of a session
 
 export async function showLive(where, signal) {
   place(where, "live-view");
@@ -34,9 +35,10 @@ async function start(signal) {
   if (!signal.aborted) view.end();
 }
 
-/** Send picture after picture until `signal` aborts; a session that fell asleep is opened anew. */
+/** Send picture after picture until `signal` aborts; for a session that fell asleep or broke another one is opened. */
 async function look(camera, view, signal) {
   let session = await postJson("/v1/live");
+  let proven = false; // whether it has answered a picture
   const close = () => remove(`/v1/live/${session.id}`).catch(() => undefined); // it ends by itself soon
   window.addEventListener("pagehide", close, { signal });
   try {
@@ -45,9 +47,11 @@ async function look(camera, view, signal) {
       if (signal.aborted) break;
       try {
         view.show(await postPicture(session.frames, jpeg, signal), takenMs);
+        proven = true;
       } catch (problem) {
-        if (problem.code !== "live_not_found") throw problem;
+        if (!proven || !ENDINGS.has(problem.code)) throw problem;
         session = await postJson("/v1/live");
+        proven = false;
       }
     }
   } finally {

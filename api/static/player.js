@@ -12,6 +12,7 @@ export class Player extends EventTarget {
   #video;
   #duration;
   #offset = 0;
+  #loaded = false;
   #untouched = true; // nothing was played or sought yet
   #aim = null; // where to go once the seek under way has ended
 
@@ -33,7 +34,8 @@ export class Player extends EventTarget {
    *  where it was. */
   load(source, startOffset) {
     const { playing } = this;
-    if (this.#untouched) this.#offset = startOffset; // else the first picture has told it
+    if (this.#untouched || !this.#loaded) this.#offset = startOffset; // else the first picture has told it
+    this.#loaded = true;
     this.#aim = this.time > 0 ? this.time : null;
     this.#video.src = source;
     if (playing) this.#play();

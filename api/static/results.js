@@ -48,8 +48,8 @@ export class Results {
   }
 
   async #bring(job) {
-    if (endedEarly(job) || (job.state !== "done" && !canBeginEarly(job))) return;
     if (this.#view === null) {
+      if (endedEarly(job) || (job.state !== "done" && !canBeginEarly(job))) return;
       if (!job.media.still) plotlySoon();
       const { show } = await import(job.media.still ? "./still.js" : "./video.js");
       if (this.#signal.aborted) return;

@@ -32,14 +32,9 @@ export function isWorthRetrying(job) {
   return endedEarly(job) && (job.error?.retryable ?? true);
 }
 
-const PICTURES_MS = 180_000;
-const PREVIEW_RATE = 0.5; // seconds of a recording that become a preview in a second; most machines are four times as fast
-
-/** Whether thumbnails or a preview of a job that is done may still come. */
+/** Whether thumbnails or a preview of a job that is done are still to come. */
 export function awaitsPictures(job) {
-  const incomplete = job.links.thumbnail === null || job.playable === null;
-  const patienceMs = PICTURES_MS + (1000 * (job.media?.duration_s ?? 0)) / PREVIEW_RATE;
-  return job.state === "done" && incomplete && Date.now() - Date.parse(job.finished_at) < patienceMs;
+  return job.awaits_pictures && (job.links.thumbnail === null || job.playable === null);
 }
 
 /** What becomes of a recording that browsers can't play. */

@@ -45,7 +45,9 @@ function sourceKeeper(image, excuse, signal) {
   image.addEventListener("error", () => tell(false));
   let shown = null;
   return async (job) => {
-    const address = job.playable?.url ?? pictureOf(job.id);
+    const { rotation, mirrored } = job.media;
+    const own = rotation || mirrored ? null : pictureOf(job.id); // if it needs a preview, this browser doesn't turn it
+    const address = job.playable?.url ?? own;
     if (address === null) tell(false);
     if (address === null || address === shown) return;
     image.src = job.playable === null ? address : await sourceOf(address, signal);

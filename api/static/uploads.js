@@ -1,6 +1,6 @@
 // Files on their way to the server. They go on, one after the other, whatever view is shown.
 
-import { mayPass, upload } from "./api.js";
+import { keyEntered, mayPass, upload } from "./api.js";
 import { announce, pause } from "./elements.js";
 import { bytes, duration } from "./words.js";
 
@@ -80,6 +80,12 @@ class Upload {
   }
 
   async #fail(problem) {
+    if (problem.status === 401) {
+      this.state = "waiting";
+      tell();
+      await keyEntered(this.#stopping.signal);
+      return;
+    }
     const unread = problem.status === 0 && !(await isReadable(this.file));
     this.problem = unread ? "The file can't be read any more. Was it moved? Choose it again." : problem.message;
     if (problem.status === 500 || (problem.status === 0 && this.sent > 0)) this.#breaks += 1;

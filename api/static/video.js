@@ -1,6 +1,6 @@
 // A video beside its timeline.
 
-import { getJson, isKeyNeeded, mayPass, patchJson, sourceOf } from "./api.js";
+import { getJson, isKeyNeeded, mayPass, patchJson, probe, sourceOf } from "./api.js";
 import { Boxes } from "./boxes.js";
 import { changeBeside } from "./changes.js";
 import { controlBar } from "./controls.js";
@@ -8,11 +8,12 @@ import { element, pause, say } from "./elements.js";
 import { FacePanel } from "./facepanel.js";
 import { Frames } from "./frames.js";
 import { Player } from "./player.js";
-import { isUnfinished, previewWords } from "./states.js";
+import { endedEarly, isUnfinished, previewWords } from "./states.js";
 import { showSummary } from "./summary.js";
 import { Timeline } from "./timeline.js";
 
 const FETCH_AGAIN_MS = 5_000;
+const ROWS_AGAIN_MS = 1_000;
 
 export function show(job, where, signal) {
   const view = new VideoView(job, signal);
@@ -42,6 +43,7 @@ class VideoView {
   #known = null; // {summary, tracks} of a job that is done
   #complete = false; // whether tracks and summary are shown
   #astray = false; // whether the trouble that is told is of a way that wasn't found
+  #finding = false; // whether the row of the frame that is shown is on its way
   #plotted = -1; // how many frames the plot has taken notice of
 
   constructor(job, signal) {
@@ -107,7 +109,7 @@ class VideoView {
     this.#source = playable.url;
     if (!this.#brokenOff) this.#say(isKeyNeeded() ? "Fetching the recording…" : "");
     try {
-      if (this.#brokenOff) await getJson(this.#job.links.self, this.#signal); // a server that is away looks like a bad recording
+      if (this.#brokenOff) await probe(playable.url, this.#signal); // what can't be fetched looks like a bad recording
       this.#brokenOff = false;
       this.#player.load(await sourceOf(playable.url, this.#signal), playable.start_offset_s);
       this.#say("");
@@ -121,12 +123,19 @@ class VideoView {
     this.#draw();
   }
 
-  /** Where the network failed the recording is loaded again. */
-  #fail() {
-    this.#brokenOff = this.#video.error?.code === MediaError.MEDIA_ERR_NETWORK;
+  /** Where the network failed, or the server, the recording is loaded again. */
+  async #fail() {
+    const source = this.#source;
+    this.#draw();
+    this.#brokenOff = this.#video.error?.code === MediaError.MEDIA_ERR_NETWORK || !(await this.#isThere(source));
+    if (this.#signal.aborted || source !== this.#source) return;
     if (this.#brokenOff) this.#fetchAgain({ message: "The recording can't be fetched now. It is tried again." });
     else this.#say("This browser can't play the recording; its timeline is below.");
-    this.#draw();
+  }
+
+  /** Browsers call a recording whose first bytes they didn't get one that they can't play. */
+  async #isThere(source) {
+    return probe(source, this.#signal).then(() => true, (problem) => !mayPass(problem));
   }
 
   async #fetchAgain(problem) {
@@ -200,20 +209,33 @@ class VideoView {
   }
 
   /** Draw the boxes of the frame that is shown; once more when its row has come. */
-  async #draw() {
-    const { time } = this.#player;
-    const frame = this.#frames.at(time);
+  #draw() {
+    const frame = this.#frames.at(this.#player.time);
     this.#drawFrame(frame);
-    if (frame !== null) return;
-    const found = await this.#frames.find(time).catch(() => null);
-    if (!this.#signal.aborted && this.#player.time === time) this.#drawFrame(found);
+    if (frame === null && !this.#finding) this.#findShown();
+  }
+
+  /** Fetch the row of the frame that is shown: one at a time, and what was passed by meanwhile is passed over. */
+  async #findShown() {
+    this.#finding = true;
+    const again = (problem) => (mayPass(problem) ? pause(ROWS_AGAIN_MS, this.#signal) : null);
+    while (true) {
+      const { time } = this.#player;
+      const found = await this.#frames.find(time).catch(again); // undefined: it could not be asked
+      if (this.#signal.aborted) return;
+      const frame = this.#player.time === time ? found : (this.#frames.at(this.#player.time) ?? undefined);
+      if (frame === undefined) continue;
+      this.#drawFrame(frame);
+      break;
+    }
+    this.#finding = false;
   }
 
   #drawFrame(frame) {
     const faces = frame?.faces ?? [];
     this.#boxes.draw(faces, { selected: this.#track, scores: this.#scores });
     const face = this.#track === null ? faces[0] : faces.find((one) => one.track === this.#track);
-    if (frame === null) this.#panel.wait(isUnfinished(this.#job) ? "Not read yet" : "Loading…");
+    if (frame === null) this.#panel.wait(unreadWords(this.#job));
     else if (!face && this.#isComing()) this.#panel.wait("Loading…"); // who isn't in a picture that nobody sees?
     else this.#panel.showFace(face ?? null, this.#scores);
   }
@@ -231,7 +253,9 @@ class VideoView {
   }
 
   #goToChange(way) {
-    return this.#goWhere(() => changeBeside(this.#frames, this.#player.time, { way, track: this.#track, scores: this.#scores }));
+    const { first_time_s: comes, last_time_s: goes } = this.#known?.tracks.find((one) => one.track === this.#track) ?? {};
+    const wanted = { way, track: this.#track, scores: this.#scores, comes, goes };
+    return this.#goWhere(() => changeBeside(this.#frames, this.#player.time, wanted));
   }
 
   /** Show the moment that `find` resolves to, unless it was told to show or play another one meanwhile. */
@@ -254,6 +278,12 @@ class VideoView {
   #say(words) {
     say(this.#notice, words);
   }
+}
+
+/** What is said of a frame that is not here. */
+function unreadWords(job) {
+  if (endedEarly(job)) return "Not read";
+  return isUnfinished(job) ? "Not read yet" : "Loading…";
 }
 
 function keyHelp() {

@@ -142,9 +142,14 @@ def end_job(database: Database, made: MadeUp | None = None) -> None:
 def fail_job(database: Database, blobs: Blobs, error: AffectlineError | None = None) -> JobView:
     """Make a job that failed: for its file's sake, unless another error is given that is not tried again by itself."""
     job = queue_job(database, blobs)
+    fail_next(database, error)
+    return get_job(database, job.id)
+
+
+def fail_next(database: Database, error: AffectlineError | None = None) -> None:
+    """Have the next piece of work fail, for its file's sake unless another error is given."""
     error = error or CorruptMedia("not one picture of 3 could be decoded")
     report_failure(database, _claim(database), error)
-    return get_job(database, job.id)
 
 
 def _claim(database: Database) -> Claim:

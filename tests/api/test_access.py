@@ -10,6 +10,7 @@ from storage.settings import Settings
 from tests.api.replies import problem_of
 
 KEY = "sésame"
+WIRE_KEY = KEY.encode().decode("latin-1")  # WSGI's way of carrying the bytes of a header
 V1 = [
     ("GET", "/v1/jobs"),
     ("POST", "/v1/jobs"),
@@ -63,9 +64,7 @@ def test_v1_needs_the_key(locked: FlaskClient, method: str, path: str) -> None:
 
 
 def test_the_key_opens_by_either_header(locked: FlaskClient) -> None:
-    wire = KEY.encode().decode("latin-1")  # WSGI's way of carrying the bytes of a header
-
-    for headers in ({"Authorization": f"Bearer {wire}"}, {"X-API-Key": wire}):
+    for headers in ({"Authorization": f"Bearer {WIRE_KEY}"}, {"X-API-Key": WIRE_KEY}):
         assert locked.get("/v1/jobs", headers=headers).status_code == 200
 
 
@@ -82,6 +81,24 @@ def test_pages_of_other_sites_cannot_change_anything(client: FlaskClient, site: 
         if method != "GET":
             reply = client.open(path, method=method, headers=headers)
             problem_of(reply, status=403, code="foreign_origin")
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "http://localhost:1234", "null", "[::1"])
+def test_browsers_that_tell_only_an_origin_cannot_either(client: FlaskClient, origin: str) -> None:
+    reply = client.post("/v1/sample-jobs", headers={"Origin": origin})
+
+    problem_of(reply, status=403, code="foreign_origin")
+    assert client.get("/v1/jobs", headers={"Origin": origin}).status_code == 200
+
+
+def test_our_own_origin_can_and_behind_a_proxy_the_key_decides(
+    client: FlaskClient, locked: FlaskClient
+) -> None:
+    own = {"Origin": "http://localhost:8000", "Host": "localhost:8000"}
+    proxied = {"Origin": "https://affect.example", "Authorization": f"Bearer {WIRE_KEY}"}
+
+    assert client.post("/v1/sample-jobs", headers=own).status_code == 202
+    assert locked.post("/v1/sample-jobs", headers=proxied).status_code == 202
 
 
 @pytest.mark.parametrize("site", ["same-origin", "none"])

@@ -1,8 +1,10 @@
 """The recording and what was made of it, in whole and in ranges, harmless in any browser."""
 
+import errno
 import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,6 +52,30 @@ def new_job(database: Database, blobs: Blobs) -> NewJob:
         return get_job(database, job_id)
 
     return make
+
+
+@pytest.mark.logs_errors
+def test_a_recording_that_can_not_be_read_now_is_said_to_be_so_and_leaves_nothing_open(
+    client: FlaskClient, new_job: NewJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Symptom: on a failing disk each request was an internal error and kept a file open."""
+    job = new_job()
+
+    def fails(*_: object) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("api.http.media.os.pread", fails)
+    before = _open_files()
+
+    for _ in range(5):
+        reply = client.get(f"/v1/jobs/{job.id}/media")
+        problem_of(reply, status=503, code="medium_unavailable")
+
+    assert _open_files() == before
+
+
+def _open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_the_recording_comes_back_as_it_was_sent(client: FlaskClient, new_job: NewJob) -> None:

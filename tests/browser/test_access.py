@@ -11,6 +11,7 @@ from tests.api.made_jobs import MadeUp, finish_job
 from tests.browser.conftest import Installation, Watch, looking_with_a_key
 from tests.browser.made_recordings import finish_video, lay_beside, lay_thumbnails
 from tests.browser.pictures import png
+from tests.browser.test_start import choose
 
 NO_STORAGE = """Object.defineProperty(window, "sessionStorage", {
     get() { throw new DOMException("Access is denied for this document.", "SecurityError"); }
@@ -277,4 +278,43 @@ def test_a_late_refusal_does_not_forget_the_key_that_was_entered_since(
 
         expect(page.get_by_role("heading", name=job.filename)).to_be_visible()
         expect(key).to_be_hidden()
+        watch.refused.clear()
+
+
+def test_files_whose_key_is_refused_wait_for_another(
+    browser: Browser, tmp_path: Path, watch: Watch
+) -> None:
+    """Symptom: all files that waited were refused at once and had to be chosen again."""
+    with looking_with_a_key(browser, tmp_path, watch) as (page, installation):
+        page.add_init_script("sessionStorage.setItem('affectline-api-key', 'sesame')")
+        page.goto(installation.address)
+        expect(page.get_by_text("None yet.")).to_be_visible()
+        page.evaluate("sessionStorage.setItem('affectline-api-key', 'another')")
+        choose(page, {"name": "one.png"}, {"name": "two.png"})
+        key = page.get_by_label("This installation needs a key")
+        expect(key).to_be_focused()
+
+        key.fill("sesame")
+        key.press("Enter")
+
+        expect(page.locator("#recent .name")).to_have_text(["two.png", "one.png"])
+        assert {refusal[:3] for refusal in watch.refused} == {"401"}
+        watch.refused.clear()
+
+
+def test_who_is_asked_for_the_key_already_is_not_led_back_to_it(
+    browser: Browser, tmp_path: Path, watch: Watch
+) -> None:
+    """Symptom: each look at a job that is not done took the keyboard back, every three seconds."""
+    with looking_with_a_key(browser, tmp_path, watch) as (page, installation):
+        page.goto(installation.address)
+        expect(page.get_by_label("This installation needs a key")).to_be_focused()
+        link = page.get_by_role("link", name="Error codes")
+        link.focus()
+
+        page.evaluate(
+            "import('/static/api.js').then(({ getJson }) => getJson('/v1/jobs').catch(() => 0))"
+        )
+
+        expect(link).to_be_focused()
         watch.refused.clear()

@@ -11,7 +11,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Installation
 from tests.browser.made_recordings import TALK, finish_video
-from tests.browser.test_video import open_video
+from tests.browser.test_troubles import fail
+from tests.browser.test_video import QUICK_TIMERS, open_video
 
 Where = dict[str, float | int | str]
 
@@ -115,3 +116,24 @@ RING = """() => {
     const list = document.querySelector(".lanes").getBoundingClientRect();
     return [[button.left - out, button.top - out, button.right + out], [list.left, list.top, list.right]];
 }"""
+
+
+def test_a_lane_that_could_not_be_read_is_filled_later(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    """Symptom: it stayed empty for good, as if that face were never there."""
+    page.add_init_script(QUICK_TIMERS)
+    page.goto("about:blank")
+    failed = fail(page, "**/plot?track=1&points=*")
+
+    open_video(
+        page,
+        installation,
+        finish_video(installation, tmp_path, replace(TALK, faces_of_frame=(2,))).id,
+    )
+
+    lane = page.locator('.lane[data-track="1"]')
+    lane.scroll_into_view_if_needed()
+
+    expect(lane.locator(".strip rect").first).to_be_attached()
+    assert len(failed) == 1

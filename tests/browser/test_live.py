@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from playwright.sync_api import Page, Response, Route, expect
 
-from tests.browser.conftest import Installation
+from tests.browser.conftest import Installation, Watch
 
 SENT = """() => {
     window.sent = [];
@@ -141,3 +142,31 @@ def test_a_camera_that_is_refused_is_told_in_plain_words(
 
     expect(page.get_by_role("alert")).to_contain_text("The camera was not allowed")
     expect(page.get_by_role("button", name="Start the camera")).to_be_enabled()
+
+
+def test_for_a_session_that_broke_another_one_is_opened(live: Page, watch: Watch) -> None:
+    """Symptom: the view stopped, though its architecture promises to go on."""
+
+    def break_off(route: Route) -> None:
+        httpx.delete(route.request.url.removesuffix("/frames"))
+        route.fulfill(status=503, json={"code": "analyser_died", "detail": "It was ended."})
+
+    with live.expect_response(lambda reply: reply.url.endswith("/v1/live") and reply.ok):
+        live.route("**/frames", break_off, times=1)
+
+    live.evaluate("window.sent.length = 0")
+    live.wait_for_function("() => window.sent.length >= 3")
+    expect(live.locator("#live-problem")).to_be_hidden()
+    watch.refused.clear()
+
+
+def test_sessions_that_break_at_once_are_not_opened_for_ever(live: Page, watch: Watch) -> None:
+    def break_off(route: Route) -> None:
+        httpx.delete(route.request.url.removesuffix("/frames"))
+        route.fulfill(status=503, json={"code": "analyser_died", "detail": "It was ended."})
+
+    live.route("**/frames", break_off)
+
+    expect(live.locator("#live-problem")).to_have_text("It was ended.")
+    live.unroute("**/frames")
+    watch.refused.clear()

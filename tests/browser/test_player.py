@@ -16,7 +16,7 @@ from tests.browser.made_recordings import (
 )
 from tests.browser.pictures import numbered_film
 from tests.browser.test_rows import SEEK
-from tests.browser.test_video import open_video, wait_for_picture
+from tests.browser.test_video import QUICK_TIMERS, open_video, wait_for_picture
 
 LATE_METADATA = """(() => {
     const listen = EventTarget.prototype.addEventListener;
@@ -26,8 +26,6 @@ LATE_METADATA = """(() => {
     };
 })()"""
 """As where the page is busy: the video says that it is loaded after its first picture was shown."""
-
-QUICK_TIMERS = "(() => { const wait = setTimeout; window.setTimeout = (f, ms, ...a) => wait(f, ms / 5, ...a); })()"
 
 
 def test_a_moment_sought_before_the_recording_is_there_is_shown(
@@ -151,3 +149,15 @@ def test_where_it_is_zoomed_in_the_timeline_goes_along_with_a_seek(
         page.keyboard.press("ArrowLeft")
         expect(head).to_be_visible()
     wait_for_picture(page, 38)
+
+
+def test_a_bracket_that_needs_the_option_key_is_one_all_the_same(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    """Symptom: on a Mac with a German or French keyboard no key led to the next change."""
+    open_video(page, installation, finish_video(installation, tmp_path).id)
+    page.get_by_text("Raw", exact=True).click()  # each frame's face reads as another expression
+
+    page.keyboard.press("Alt+]")
+
+    expect(page.locator(".time")).to_contain_text("0:00.04")

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 from sqlalchemy import text, update
 
@@ -10,9 +11,13 @@ from storage.jobs import JobView
 from storage.tables import media
 from tests.api.made_jobs import MadeUp, end_job, finish_job, plan_job, see_segment
 from tests.browser.conftest import Installation
+from tests.browser.long_timeline import finish_hour
 from tests.browser.made_recordings import lay_film, lay_thumbnails
 
 SEEK = "(scrub, time) => { scrub.value = time; scrub.dispatchEvent(new Event('input')); }"
+DRAG = """(scrub, times) => {
+    for (const time of times) { scrub.value = time; scrub.dispatchEvent(new Event('input')); }
+}"""
 GROWING = MadeUp(frame_count=100, segment_frames=50, faces_of_frame=(1,))
 QUICK = 300  # looked-at frames, one of six, of the dense first half; after it every frame is one
 
@@ -74,3 +79,99 @@ def test_rows_that_come_when_the_job_has_ended_have_their_tracks(
 
     expect(page.locator(".stage rect.selected")).to_have_count(1)
     expect(page.locator(".panel .reading")).to_have_text(re.compile(r"\d+\s%$"))
+
+
+@pytest.fixture
+def asked(page: Page) -> list[str]:
+    """The addresses of rows that the page has asked for."""
+    asked: list[str] = []
+    page.on("request", lambda sent: asked.append(sent.url) if "/timeline?" in sent.url else None)
+    return asked
+
+
+def test_who_looks_at_what_is_not_read_yet_does_not_ask_for_each_picture(
+    page: Page, installation: Installation, asked: list[str]
+) -> None:
+    """Symptom: a video played on past what was read sent a request per picture, thirty a second."""
+    job = plan_job(installation.database, installation.blobs, GROWING)
+    see_segment(installation.database, GROWING)
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+    expect(page.locator(".stage rect").first).to_be_attached()
+    asked.clear()
+
+    for place in range(60, 90):
+        page.get_by_label("Position").evaluate(SEEK, place * 0.04)
+        page.wait_for_timeout(33)
+
+    expect(page.locator(".panel")).to_contain_text("Not read yet")
+    searches = [one for one in asked if "from_s" in one]
+    assert 1 <= len(searches) <= 15  # one per look at the job
+
+
+def test_a_step_past_what_is_read_does_not_ask_for_the_whole_rest(
+    page: Page, installation: Installation, asked: list[str]
+) -> None:
+    """Symptom: it asked for the rest of an hour, piece by piece, and forgot the pieces that were there."""
+    made = MadeUp(frame_count=30_000, segment_frames=250, faces_of_frame=(1,))
+    job = plan_job(installation.database, installation.blobs, made)
+    see_segment(installation.database, made)
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+    box = page.locator(".stage rect").first
+    page.get_by_label("Position").evaluate(SEEK, 249 * 0.04)
+    expect(box).to_have_attribute("y", str(30 + 249 % 7))
+    asked.clear()
+
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(1_000)
+
+    assert len(asked) <= 4
+    expect(box).to_have_attribute("y", str(30 + 249 % 7))
+
+
+def test_a_slider_that_is_dragged_asks_for_what_it_comes_to_and_not_for_what_it_passed(
+    page: Page, installation: Installation, asked: list[str]
+) -> None:
+    """Symptom: pieces of the whole way were asked for, and the one that was wanted waited behind them."""
+    job = finish_hour(installation)
+    lay_thumbnails(installation, job, tracks=5)
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+    expect(page.locator(".stage rect").first).to_be_attached()
+    asked.clear()
+
+    page.get_by_label("Position").evaluate(DRAG, list(range(20, 3_000, 20)))
+
+    expect(page.locator(".panel .reading")).to_have_text(re.compile("88"))
+    assert any(f"cursor={2_980 * 25 // 250 * 250 - 1}&" in one for one in asked)
+    assert len(asked) <= 5
+
+
+FAR = """async (wanted) => {
+    const { changeBeside } = await import("/static/changes.js");
+    const probabilities = Object.fromEntries(
+        ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"].map((name) => [name, name === "sad" ? 0.94 : 0.01]),
+    );
+    const [first, last] = [100_000, 100_010];
+    const frame = (n) => ({ frame: n, time_s: n, faces: n >= first && n <= last ? [{ track: 3, probabilities }] : [] });
+    let steps = 0;
+    const beside = async (one, way) => ((steps += 1), frame(one.frame + way));
+    const frames = { find: async (time) => frame(Math.floor(time)), beside };
+    const known = wanted.known ? { comes: first, goes: last } : {};
+    const looking = changeBeside(frames, wanted.from, { way: wanted.way, track: 3, scores: "raw", ...known });
+    return [await looking.catch((problem) => problem.message), steps];
+}"""
+"""Looks for a change of a face that is there for ten seconds, far away, one frame per second."""
+
+
+def test_the_next_change_of_a_face_that_comes_much_later_is_where_it_comes(page: Page) -> None:
+    """Symptom: `]` did nothing, and said nothing, if there was none within 20,000 frames."""
+    assert page.evaluate(FAR, {"from": 5, "way": 1, "known": True}) == [100_000, 0]
+    assert page.evaluate(FAR, {"from": 900_000, "way": -1, "known": True})[0] == 100_011
+    assert page.evaluate(FAR, {"from": 100_011, "way": -1, "known": True})[0] == 100_000
+    assert page.evaluate(FAR, {"from": 100_005, "way": 1, "known": True})[0] == 100_011
+
+
+def test_a_change_that_is_too_far_to_look_for_is_told(page: Page) -> None:
+    found, steps = page.evaluate(FAR, {"from": 5, "way": 1, "known": False})
+
+    assert found.startswith("There is no change in the next 20,000 frames.")
+    assert steps == 20_000

@@ -16,6 +16,10 @@ KEEP_PICTURE = """async (id) => {
     const { keepPicture } = await import("/static/pictures.js");
     keepPicture(id, new File(["no picture to a browser"], "face.tiff", { type: "image/tiff" }));
 }"""
+KEEP_PNG = """async ([id, bytes]) => {
+    const { keepPicture } = await import("/static/pictures.js");
+    keepPicture(id, new File([new Uint8Array(bytes)], "face.png", { type: "image/png" }));
+}"""
 
 
 def show_still(page: Page, installation: Installation, *, faces: int) -> None:
@@ -119,3 +123,20 @@ def test_a_picture_that_browsers_cannot_show_appears_with_its_preview(
     expect(page.locator(".stage img")).to_be_visible()
     expect(page.locator(".stage img")).to_have_js_property("naturalWidth", 640)
     expect(page.locator("figcaption")).to_have_text("2 faces.")
+
+
+def test_a_picture_that_this_browser_does_not_turn_waits_for_its_preview(
+    page: Page, installation: Installation
+) -> None:
+    """Symptom: who had sent it saw it lying on its side, squeezed, beneath the boxes of the upright one."""
+    made = MadeUp(filename="face.png", frame_count=1, still=True, faces_of_frame=(2,))
+    job = finish_job(installation.database, installation.blobs, made)
+    describe_anew(installation, job, rotation=90, width=480, height=640)
+    page.evaluate(KEEP_PNG, [job.id, list(png(640, 480))])
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+    expect(page.locator("figcaption")).to_contain_text("This browser can't show the picture.")
+
+    lay_beside(installation, job, "preview.jpg", png(480, 640))
+    lay_thumbnails(installation, job, tracks=0)
+
+    expect(page.locator(".stage img")).to_have_js_property("naturalWidth", 480)

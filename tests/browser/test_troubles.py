@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.api.made_jobs import MadeUp, end_job, plan_job, queue_job, see_segment
+from tests.api.made_jobs import MadeUp, end_job, fail_next, plan_job, queue_job, see_segment
 from tests.browser.conftest import Installation, Watch, looking_with_a_key
-from tests.browser.made_recordings import finish_video, lay_film, lay_thumbnails
+from tests.browser.made_recordings import describe_anew, finish_video, lay_film, lay_thumbnails
+from tests.browser.test_rows import SEEK
+from tests.browser.test_video import QUICK_TIMERS, wait_for_picture
 
 GROWING = MadeUp(frame_count=50, segment_frames=25, faces_of_frame=(1,))
 POINTS = "(points) => document.querySelector('.plot')?.data?.[0].x.length === points"
@@ -217,3 +219,60 @@ def test_a_download_that_fails_is_told(
 
     expect(page.get_by_role("alert")).to_have_count(0)
     watch.refused.clear()
+
+
+def test_boxes_stay_on_their_pictures_though_it_was_to_play_before_it_was_there(
+    guarded: tuple[Page, Installation], tmp_path: Path
+) -> None:
+    """Symptom: Play pressed while the recording was fetched moved all boxes and seeks by its start offset."""
+    page, installation = guarded
+    held: list[Route] = []
+    page.route("**/media", lambda route: held.append(route))
+    job = finish_video(installation, tmp_path, first_tick=25)
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+    expect(page.locator(".facts")).to_be_visible()
+
+    page.keyboard.press("Space")
+    held[0].continue_()
+    page.wait_for_function("() => document.querySelector('video').currentTime > 1.5")
+    page.keyboard.press("Space")
+    page.get_by_label("Position").evaluate(SEEK, 1.2)
+
+    wait_for_picture(page, 30)
+
+
+def test_a_recording_that_the_server_did_not_give_at_first_is_loaded_again(
+    page: Page, installation: Installation, tmp_path: Path, watch: Watch
+) -> None:
+    """Symptom: a server that was busy was taken for a recording that the browser can't play, for good."""
+    page.add_init_script(QUICK_TIMERS)
+    page.goto("about:blank")
+    job = finish_video(installation, tmp_path)
+    page.route("**/media", lambda route: route.fulfill(status=503, json={}))
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+    expect(page.get_by_text("The recording can't be fetched now")).to_be_visible()
+
+    page.unroute("**/media")
+
+    page.wait_for_function("() => document.querySelector('video').readyState >= 2")
+    expect(page.get_by_text("can't be fetched")).to_have_count(0)
+    watch.refused.clear()
+
+
+def test_what_is_said_of_a_recording_is_true_still_when_its_job_has_failed(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    """Symptom: "Not read yet" and "A preview is made when the analysis is done." stayed under "Failed"."""
+    job = plan_job(installation.database, installation.blobs, GROWING)
+    describe_anew(installation, job, container="avi")
+    see_segment(installation.database, GROWING)
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+    expect(page.get_by_text("A preview is made when the analysis is done.")).to_be_visible()
+    page.get_by_label("Position").evaluate(SEEK, 1.5)
+    expect(page.locator(".panel")).to_contain_text("Not read yet")
+
+    fail_next(installation.database)
+
+    expect(page.get_by_text("There is no preview of it.")).to_be_visible()
+    expect(page.locator(".panel")).to_contain_text("Not read")
+    expect(page.locator(".panel")).not_to_contain_text("yet")

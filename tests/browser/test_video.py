@@ -17,6 +17,7 @@ from tests.browser.made_recordings import TALK, finish_video, lay_beside, lay_fi
 from tests.browser.pictures import READ_NUMBER
 
 FRAME_S = 0.04
+QUICK_TIMERS = "(() => { const wait = setTimeout; window.setTimeout = (f, ms, ...a) => wait(f, ms / 5, ...a); })()"
 WATCH_BOXES = """() => {
     const video = document.querySelector("video");
     window.seen = []; // [media time of a picture, the top of the box that is drawn with it]

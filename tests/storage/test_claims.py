@@ -667,6 +667,52 @@ def test_rows_are_kept_exactly_as_seen(database: Database) -> None:
     assert [face.row for frame in found for face in frame.faces] == list(seen.faces)
 
 
+class TestLargeSegments:
+    """Symptom: while the rows of a whole film were written, every upload and every other worker waited in vain."""
+
+    @pytest.fixture(autouse=True)
+    def few_rows_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(commits, "MOST_ROWS", 5)
+
+    def test_others_write_meanwhile_and_nobody_reads_a_part(self, database: Database) -> None:
+        planned_job(database, 12)
+        claim = take(database)
+        seen = seen_in(claim.slice, faces=3)
+        read: list[int] = []
+
+        def meanwhile() -> None:
+            new_job(database)
+            read.append(len(timelines.read_frames(database, claim.job)))
+
+        commits.commit_segment(database, claim, seen, renew=meanwhile)
+
+        assert read == [0] * 6  # 24 faces
+        found = timelines.read_frames(database, claim.job)
+        assert [(f.frame, f.time_us, len(f.faces), f.cut) for f in found] == list(seen.frames)
+        assert [face.row for frame in found for face in frame.faces] == list(seen.faces)
+
+    def test_what_was_cut_off_is_there_once_when_another_has_done_it(
+        self, database: Database
+    ) -> None:
+        planned_job(database, 12)
+        claim = take(database, lease_s=0.0)
+        seen = seen_in(claim.slice, faces=3)
+        took: list[Claim] = []
+
+        def lose_it() -> None:
+            if row_count(database) > 5:
+                failures.free_expired_leases(database)
+                took.append(take(database))
+
+        with pytest.raises(LeaseLost):
+            commits.commit_segment(database, claim, seen, renew=lose_it)
+        assert row_count(database) > 5
+        commits.commit_segment(database, took[0], seen)
+
+        found = timelines.read_frames(database, claim.job)
+        assert [face.row for frame in found for face in frame.faces] == list(seen.faces)
+
+
 class TestOrphans:
     """Jobs whose workers computed with another model or version, and are gone."""
 

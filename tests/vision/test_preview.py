@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.audio.stream import AudioStream
 
 from storage.records import MediaInfo
 from tests.vision.conftest import descriptor, no_progress, planned, planned_pts
@@ -18,6 +19,9 @@ from tests.vision.made_media import (
     write_video,
 )
 from worker.vision.preview import MAX_HEIGHT, write_still_preview, write_video_preview
+
+LOUD_SHARE = 1 - 2 / np.pi * np.arcsin(0.05 / (20_000 / 2**15))
+"""Of the samples of a tone, those above a twentieth of the whole range."""
 
 
 def previewed(file: Path, folder: Path) -> tuple[Path, MediaInfo, list[Fraction]]:
@@ -102,30 +106,67 @@ def test_it_stands_upright(tmp_path: Path, shared: Callable[[str], Path]) -> Non
         assert frame.width < frame.height and frame.rotation == 0
 
 
-def beeping(file: Path, *, seconds: int = 2, beep_s: float = 1.0) -> Path:
-    """An AVI whose sound is silent but for a tenth of a second from `beep_s` on, at 22,050 samples per second."""
-    rate = 22_050
+def sounding(
+    file: Path,
+    *,
+    pictures: str = "mpeg4",
+    sound: str = "pcm_s16le",
+    rate: int = 22_050,
+    heard_s: tuple[float, float] = (0.0, 2.0),
+) -> Path:
+    """Two seconds of pictures, with a tone between two moments and silence before and after it."""
     with av.open(str(file), "w") as container:
-        pictures = container.add_stream("mpeg4", rate=25)
-        pictures.width, pictures.height, pictures.pix_fmt = 96, 64, "yuv420p"
-        sound = container.add_stream("pcm_s16le", rate=rate, layout="mono")
-        for picture in moving_pictures(25 * seconds):
-            container.mux(pictures.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(pictures.encode(None))
-        samples = np.zeros((1, rate * seconds), np.int16)
-        start = round(rate * beep_s)
-        samples[0, start : start + rate // 10] = 20_000
-        for begin in range(0, rate * seconds, 1050):
-            part = np.ascontiguousarray(samples[:, begin : begin + 1050])
-            frame = av.AudioFrame.from_ndarray(part, format="s16", layout="mono")
-            frame.rate, frame.pts, frame.time_base = rate, begin, Fraction(1, rate)
-            container.mux(sound.encode(frame))
-        container.mux(sound.encode(None))
+        seen, heard = (
+            container.add_stream(pictures, rate=25),
+            container.add_stream(sound, rate=rate),
+        )
+        seen.width, seen.height, seen.pix_fmt = 96, 64, "yuv420p"
+        assert isinstance(heard, AudioStream)
+        heard.layout = "mono"
+        for picture in moving_pictures(50):
+            container.mux(seen.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(seen.encode(None))
+        times = np.arange(2 * rate) / rate
+        tone = (
+            20_000 * np.sin(2 * np.pi * 440 * times) * (heard_s[0] <= times) * (times < heard_s[1])
+        )
+        whole = av.AudioFrame.from_ndarray(tone[None].astype(np.int16), format="s16", layout="mono")
+        whole.sample_rate, whole.pts, whole.time_base = rate, 0, Fraction(1, rate)
+        context = heard.codec_context
+        fitted = av.AudioResampler(
+            context.format.name, "mono", rate, frame_size=context.frame_size or 1050
+        )
+        for frame in (*fitted.resample(whole), *fitted.resample(None)):
+            container.mux(heard.encode(frame))
+        container.mux(heard.encode(None))
     return file
 
 
+@pytest.mark.parametrize(
+    ("name", "pictures", "sound", "rate"),
+    [
+        ("a.mkv", "mpeg4", "aac", 48_000),
+        ("a.flv", "flv", "libmp3lame", 44_100),
+        ("a.ts", "mpeg2video", "aac", 44_100),
+        ("a.avi", "mpeg4", "pcm_s16le", 22_050),
+    ],
+)
+def test_none_of_its_sound_is_lost(
+    tmp_path: Path, name: str, pictures: str, sound: str, rate: int
+) -> None:
+    """Symptom: a third of it, where times are rounded to milliseconds: frames overlapped by a sample and were left out."""
+    file = sounding(tmp_path / name, pictures=pictures, sound=sound, rate=rate)
+
+    preview, _, _ = previewed(file, tmp_path)
+
+    with av.open(str(preview)) as container:
+        frames = list(container.decode(audio=0))
+    heard = np.abs(np.concatenate([frame.to_ndarray()[0] for frame in frames])) > 0.05
+    assert heard.sum() / frames[0].rate > 0.9 * 2 * LOUD_SHARE
+
+
 def test_its_sound_is_kept_in_step(tmp_path: Path) -> None:
-    file = beeping(tmp_path / "a.avi")
+    file = sounding(tmp_path / "a.avi", heard_s=(1.0, 1.1))
 
     preview, _, times = previewed(file, tmp_path)
 

@@ -86,12 +86,18 @@ def _resampled(decoded: Iterator[AudioFrame]) -> Iterator[AudioFrame]:
 
 
 def _in_order(frames: Iterator[AudioFrame], *, first: int) -> Iterator[AudioFrame]:
-    """Number the samples from the first picture's time on, and leave out what comes before that or twice."""
+    """Number the samples from the first picture's time on, and leave out what comes before that or twice.
+
+    Times are rounded in many formats, to milliseconds in Matroska and FLV: what begins near the end of the frame before it
+    follows on it.
+    """
     following = 0
     for frame in frames:
         if frame.pts is None or frame.time_base is None:
             continue
         at = round(frame.pts * frame.time_base * RATE) - first
+        if abs(at - following) < FRAME_SAMPLES // 2:
+            at = following
         if at >= following:
             frame.pts, frame.time_base = at, Fraction(1, RATE)
             following = at + frame.samples
