@@ -422,6 +422,40 @@ def test_vote_loss_counts_only_faces_that_have_votes():
     assert float(vote_loss(logits, np.zeros_like(votes))) == 0
 
 
+def _slope_of_vote_loss(logits: npt.NDArray[np.float32], votes: npt.NDArray[np.float32]):
+    """Return the gradient of the loss over votes by each logit."""
+    answer = tf.constant(logits)
+    with tf.GradientTape() as tape:
+        tape.watch(answer)
+        loss = vote_loss(answer, tf.constant(votes))
+    return tape.gradient(loss, answer).numpy()
+
+
+def test_a_face_moves_its_answer_by_its_votes_alone():
+    """Symptom: a face without votes drew its answer towards none at all; its loss was 0, its gradient was not."""
+    logits = np.random.default_rng(1).normal(size=(3, 8)).astype(np.float32)
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    votes = np.eye(8, dtype=np.float32)[[2, 3, 4]]
+    votes[1] *= 0.3  # blended with a face without votes
+    votes[2] = 0
+
+    ordinary, blended, without = 2 * _slope_of_vote_loss(logits, votes)  # the mean is that of two
+
+    assert ordinary == pytest.approx(shares[0] - votes[0], abs=1e-6)
+    assert blended == pytest.approx(0.3 * shares[1] - votes[1], abs=1e-6)
+    assert not without.any()
+
+
+def test_for_whole_votes_the_loss_over_them_is_the_cross_entropy():
+    rng = np.random.default_rng(1)
+    logits, votes = rng.normal(size=(2, 5, 8)).astype(np.float32)
+    votes = np.exp(votes) / np.exp(votes).sum(axis=1, keepdims=True)
+
+    expected = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(votes, logits))
+
+    assert float(vote_loss(logits, votes)) == pytest.approx(float(expected), rel=1e-6)
+
+
 def test_the_compact_recipe_is_the_measured_one():
     network = RECIPES["compact"].build()
     convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
