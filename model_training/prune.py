@@ -25,7 +25,7 @@ from model_training.datasets import read_faces
 from model_training.evaluate import measure_speed
 from model_training.export import convert
 from model_training.faces import FaceSet
-from model_training.heldback import cut_seed, read_parts
+from model_training.heldback import check_faces, cut_seed, read_parts
 from model_training.plots import plot_history
 from model_training.properties import set_metadata
 from model_training.prune_channels import CRITERIA, prune_network
@@ -120,6 +120,7 @@ def find_parts(
                 f"--data {options.data}: expected the data of the run of {options.model}, {had['source']} with "
                 f"{had['classes']}, got {part.class_counts()}; give the --data and --validation it was given"
             )
+    check_faces(parts[1], meta["validation"], given=f"--data {options.data}")
     return parts
 
 
