@@ -512,6 +512,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         (["--recipe", "compact", "--resume"], "meta.json: expected the meta.json that"),
         (["--recipe", "compact", "--time-budget", "0"], "--time-budget: expected more than 0"),
+        (
+            ["--recipe", "compact", "--time-budget", "5", "--epochs", "3"],
+            "--epochs: expected no --time-budget beside it",
+        ),
         (["--recipe", "compact", "--stop-after", "0"], "--stop-after: expected 1 or more, got 0"),
         (["--recipe", "seed", "--resume"], "expected a recipe that is annealed (any but seed)"),
         (["--recipe", "seed", "--time-budget", "5"], "expected a recipe that is annealed"),

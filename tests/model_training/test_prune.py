@@ -245,6 +245,7 @@ def test_what_cannot_be_pruned_is_refused_in_one_line(
     [
         (["--epochs", "0"], "--epochs: expected 1 or more, got 0"),
         (["--time-budget", "0"], "--time-budget: expected more than 0, got 0.0"),
+        (["--epochs", "2", "--time-budget", "1"], "--epochs: expected no --time-budget beside it"),
         (["--learning-rate", "-1"], "--learning-rate: expected more than 0, got -1.0"),
     ],
 )
