@@ -19,7 +19,7 @@ from model_training import metrics
 from model_training.commands import run_command
 from model_training.contract import as_input
 from model_training.faces import FaceSet
-from model_training.heldback import held_back_part
+from model_training.heldback import held_back_part, may_be_same
 from model_training.report import confusion_of
 from model_training.runs import (
     BEST_MODEL,
@@ -58,7 +58,7 @@ def average_command(options: argparse.Namespace) -> None:
     check_same_parts(options.runs, metas)
     name = LAST_MODEL if options.last else BEST_MODEL
     averaged = average([folder / name for folder in options.runs])
-    faces = held_back_part(options.data, as_metadata(metas[-1]))
+    faces = held_back_part(options.data, as_metadata(_surest(metas)))
     started = datetime.now(UTC).isoformat(timespec="seconds")
     names = [folder.name for folder in options.runs]
     begin_run(options.out, {**metas[-1], "started": started, "averaged": names})
@@ -86,6 +86,16 @@ def check_same_parts(folders: list[Path], metas: list[RunMeta]) -> None:
                     f"{folder}: expected a run with the {name} of {folders[0]}, {wanted}, "
                     f"got {found}; its validation part would not be new to the average"
                 )
+        if not may_be_same(_surest(metas)["validation"], meta["validation"]):
+            raise InputError(
+                f"{folder}: expected a run that held the same faces back as the others, it held others back, if as many of "
+                "each expression; average runs that had the data in one order"
+            )
+
+
+def _surest(metas: list[RunMeta]) -> RunMeta:
+    """Return a run that tells which faces it held back; where none does, one that tells how many."""
+    return next((meta for meta in metas if "digest" in meta["validation"]), metas[-1])
 
 
 def score(network: keras.Model, faces: FaceSet) -> dict[str, float]:

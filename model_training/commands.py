@@ -12,6 +12,8 @@ from storage.errors import AffectlineError, InputError
 EXIT_BAD_INPUT = 2
 LARGEST_SEED = 2**32 - 1
 """Of NumPy and Keras."""
+DEFAULT_SPLIT = "validation"
+"""What is scored where the data names splits."""
 
 
 def run_command(command: Callable[[], None]) -> int:
@@ -73,8 +75,8 @@ def scoring_parser(name: str, description: str | None) -> argparse.ArgumentParse
     parser.add_argument(
         "--split",
         choices=(*SPLITS, ALL_SPLITS),
-        default="validation",
-        help="where the data names splits (default: validation, the contest's PublicTest)",
+        default=DEFAULT_SPLIT,
+        help=f"where the data names splits (default: {DEFAULT_SPLIT}, the contest's PublicTest)",
     )
     parser.add_argument("--seed", type=int, default=1, help="of the bootstrap (default: 1)")
     return parser

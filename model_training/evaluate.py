@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from model_training import metrics, report
-from model_training.commands import check_plots, run_command, scoring_parser
+from model_training.commands import DEFAULT_SPLIT, check_plots, run_command, scoring_parser
 from model_training.contract import as_input
 from model_training.datasets import read_faces
 from model_training.faces import FACE_SIZE, FaceSet, find_copies
@@ -43,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     """Return the options of the command line."""
     parser = scoring_parser("evaluate", __doc__)
+    parser.set_defaults(split=None)  # to tell whether it was given
     parser.add_argument(
         "--held-back", action="store_true", help="of --data what training held back"
     )
@@ -80,10 +81,14 @@ def evaluate_command(options: argparse.Namespace) -> Report:
 
 
 def read_scored(options: argparse.Namespace, metadata: Mapping[str, str]) -> FaceSet:
-    """Return the faces to score on."""
-    if options.held_back:
-        return held_back_part(options.data, metadata)
-    return read_faces(options.data, split=options.split)
+    """Return the faces to score on. Raises InputError if a split is named beside --held-back, which is one of its own."""
+    if not options.held_back:
+        return read_faces(options.data, split=options.split or DEFAULT_SPLIT)
+    if options.split is not None:
+        raise InputError(
+            f"--split: expected no --held-back beside it, whose faces are those of the run, got {options.split}"
+        )
+    return held_back_part(options.data, metadata)
 
 
 def describe_model(path: Path, metadata: Mapping[str, str]) -> Report:

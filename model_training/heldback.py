@@ -4,6 +4,7 @@ Whatever is chosen after training (temperature, threshold, adjustment, one model
 chosen here, so that the public test stays a test.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,35 @@ def was_cut(part: Mapping[str, Any]) -> bool:
 def cut_seed(part: Mapping[str, Any], run_seed: int) -> int:
     """Return the seed that a part was cut off with, as meta.json describes it: mostly that of its run."""
     return int(part.get("cut_seed", run_seed))
+
+
+def digest_of(faces: FaceSet) -> str:
+    """Return a SHA-256 that only faces with the same pixels have, in whatever order they come."""
+    each = sorted(hashlib.sha256(image.tobytes()).digest() for image in faces.images)
+    return hashlib.sha256(b"".join(each)).hexdigest()
+
+
+def may_be_same(part: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tell whether two parts, as meta.json describes them, may have the same faces: a run of before digests may have any."""
+    return "digest" not in part or "digest" not in other or part["digest"] == other["digest"]
+
+
+def check_faces(faces: FaceSet, part: Mapping[str, Any], *, given: str) -> None:
+    """Raise InputError unless faces are those of a part, as meta.json describes it.
+
+    The same data in another order is cut elsewhere, into as many faces of each expression: only the digest tells, where
+    there is one.  given: named in messages.
+    """
+    if faces.class_counts() != part["classes"]:
+        raise InputError(
+            f"{given}: expected the data of the run, whose validation part has {part['classes']}, "
+            f"got {faces.class_counts()}"
+        )
+    if not may_be_same(part, {"digest": digest_of(faces)}):
+        raise InputError(
+            f"{given}: expected the data of the run, got other faces than it held back, if as many of each expression; "
+            "give the file or folder that the run was given, as it was: in another order others are cut off"
+        )
 
 
 def read_parts(
@@ -64,11 +94,13 @@ def held_back_part(data: Path, metadata: Mapping[str, str]) -> FaceSet:
 
     data: what the run was given as --validation, or else as --data.  metadata: that of the exported
     model (`seed`, `settings` and `data` say how the cut was made).
-    Raises InputError if they are not as many of each expression as the run had.
+    Raises InputError if they are others than the run had.
     """
     try:
         part = json.loads(metadata["data"])["validation"]
-        wanted, cut = part["classes"], was_cut(part)
+        cut = was_cut(part)
+        if "classes" not in part:
+            raise KeyError("classes")
         schedule = json.loads(metadata["settings"])["schedule"]
         seed = cut_seed(part, int(metadata["seed"]))
     except (KeyError, ValueError, TypeError) as error:
@@ -80,11 +112,7 @@ def held_back_part(data: Path, metadata: Mapping[str, str]) -> FaceSet:
     if cut:
         fraction = schedule.get("validation_fraction") or 0.0
         _, faces = cut_validation(faces, fraction=fraction, seed=seed)
-    if faces.class_counts() != wanted:
-        raise InputError(
-            f"{data}: expected the data of the run, whose validation part has {wanted}, "
-            f"got {faces.class_counts()}"
-        )
+    check_faces(faces, part, given=str(data))
     return faces
 
 

@@ -5,7 +5,8 @@ of a covered face as it deserves, and a student learns to answer as they do ever
 training faces alone, which teachers know. Teachers are exported models, asked side by side between two steps: two of eight
 bits add half to a step. (Asked by the pipeline that makes the batches, they and the step left a quarter of two cores idle.)
 In turn, one of them per step, they cost that share of it: the cross-entropy is linear in the truth, so over the steps a student
-follows the same slope, with more noise.
+follows the same slope, with more noise. Told the votes, each has a posterior of its own fitted: then a student follows the mean
+of these, which differs a little from the one posterior of their mean.
 Source: Beyer et al. 2022, "Knowledge distillation: A good teacher is patient and consistent".
 """
 

@@ -13,14 +13,15 @@ BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 """What Linux calls the instructions, on x86 and (the last) on ARM."""
 OLDEST_GPU = (8, 0)
 """NVIDIA's compute capability from which on a GPU has them (Ampere)."""
-PRECISIONS = ("bfloat16", "float32")
+BFLOAT16 = "bfloat16"
+PRECISIONS = (BFLOAT16, "float32")
 """What --precision takes."""
 
 
 def choose_precision(schedule: Annealing, asked: str | None) -> bool:
     """Tell whether to compute in bfloat16: if it was asked for, else where the recipe and the machine are fast in it."""
     if asked is not None:
-        return asked == "bfloat16"
+        return asked == BFLOAT16
     if schedule.mixed_precision and not computes_bfloat16():
         print(
             "computing in float32: this machine is not known to have instructions for bfloat16 (--precision bfloat16 "

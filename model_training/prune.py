@@ -1,7 +1,7 @@
 """Make a network smaller by whole channels, teach it again, and say what it costs and saves.
 
 python -m model_training.prune --model RUN/best.keras --data TRAIN.npz --out runs/pruned
-    --keep 1 0.75 0.5 [--epochs 4] [--time-budget MINUTES] [--test TEST.npz]
+    --keep 1 0.75 0.5 [--epochs 4 | --time-budget MINUTES] [--test TEST.npz]
 
 For each share of channels to keep there comes a run of its own, such as runs/pruned/keep_0.75, whose
 best.keras goes to export and quantize as any other. It is trained with the recipe of the given model,
@@ -25,7 +25,7 @@ from model_training.datasets import read_faces
 from model_training.evaluate import measure_speed
 from model_training.export import convert
 from model_training.faces import FaceSet
-from model_training.heldback import cut_seed, read_parts
+from model_training.heldback import check_faces, cut_seed, read_parts
 from model_training.plots import plot_history
 from model_training.properties import set_metadata
 from model_training.prune_channels import CRITERIA, prune_network
@@ -43,6 +43,9 @@ from model_training.runs import (
 )
 from storage.errors import InputError
 from worker.vision.classifier import Classifier
+
+EPOCHS = 4
+"""Of new training, where neither --epochs nor --time-budget says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,13 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         "--keep", type=float, nargs="+", required=True, metavar="SHARE", help="of the channels"
     )
     parser.add_argument("--criterion", choices=CRITERIA, default="l1", help="default: l1")
-    parser.add_argument("--epochs", type=int, default=4, help="of new training (default: 4)")
+    parser.add_argument("--epochs", type=int, help=f"of new training (default: {EPOCHS})")
     parser.add_argument(
         "--learning-rate", type=float, default=0.02, help="at its highest (default: 0.02)"
     )
-    parser.add_argument("--time-budget", type=float, metavar="MINUTES", help="for each share")
+    parser.add_argument(
+        "--time-budget", type=float, metavar="MINUTES", help="instead of --epochs, for each share"
+    )
     parser.add_argument(
         "--test",
         type=Path,
@@ -95,6 +100,10 @@ def prune_command(options: argparse.Namespace) -> None:
         if not 0 < share <= 1:
             raise InputError(f"--keep: expected more than 0 and at most 1, got {share}")
     check_numbers(options, whole=("epochs",), positive=("learning_rate", "time_budget"))
+    if options.epochs is not None and options.time_budget is not None:
+        raise InputError(
+            "--epochs: expected no --time-budget beside it, which ends after as many as fit"
+        )
     given, meta = load_network(options.model), read_meta(options.model.parent)
     recipe = find_recipe(options, meta)
     training, validation = find_parts(options, meta, fraction=recipe.schedule.validation_fraction)
@@ -120,6 +129,7 @@ def find_parts(
                 f"--data {options.data}: expected the data of the run of {options.model}, {had['source']} with "
                 f"{had['classes']}, got {part.class_counts()}; give the --data and --validation it was given"
             )
+    check_faces(parts[1], meta["validation"], given=f"--data {options.data}")
     return parts
 
 
@@ -132,7 +142,7 @@ def find_recipe(options: argparse.Namespace, meta: RunMeta) -> AnnealedRecipe:
         )
     schedule = replace(
         recipe.schedule,
-        epochs=options.epochs,
+        epochs=options.epochs or EPOCHS,
         validation_fraction=float(meta["settings"]["schedule"]["validation_fraction"] or 0),
         learning_rate=options.learning_rate,
         time_budget_minutes=options.time_budget,

@@ -26,7 +26,7 @@ from model_training.commands import run_command
 from model_training.contract import as_input
 from model_training.datasets import read_faces
 from model_training.faces import FaceSet
-from model_training.heldback import cut_seed, read_parts, was_cut
+from model_training.heldback import check_faces, cut_seed, read_parts, was_cut
 from model_training.metadata import read_metadata
 from model_training.networks import CompactNetwork, build_compact_network
 from model_training.normalisation import measure_statistics
@@ -86,13 +86,18 @@ def describe_restored(model: Path, metadata: Mapping[str, str]) -> RunMeta:
 
 
 def training_part(data: Path, meta: RunMeta) -> FaceSet:
-    """Return the faces that a run learned from: all of the data, or what was left after the cut."""
+    """Return the faces that a run learned from: all of the data, or what was left after the cut.
+
+    Raises InputError if what was cut off is not what the run held back.
+    """
     if not was_cut(meta["validation"]):
         return read_faces(data, split="training")
     fraction = float(meta["settings"]["schedule"]["validation_fraction"] or 0.0)
-    return read_parts(
+    training, held_back = read_parts(
         data, None, fraction=fraction, seed=cut_seed(meta["validation"], meta["seed"])
-    )[0]
+    )
+    check_faces(held_back, meta["validation"], given=f"--data {data}")
+    return training
 
 
 def restore_network(model: Path, metadata: Mapping[str, str]) -> keras.Model:

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from model_training.checkpoints import CHECKPOINT
 from model_training.faces import FaceSet
-from model_training.heldback import CUT_OFF, cut_seed, was_cut
+from model_training.heldback import CUT_OFF, cut_seed, digest_of, was_cut
 from model_training.recipes import AnnealedRecipe, Recipe, TransferRecipe
 from storage.errors import InputError
 
@@ -38,6 +38,8 @@ class PartMeta(TypedDict):
     """Images per expression."""
     cut_seed: NotRequired[int]
     """Seed of the cut, where it is not that of the run."""
+    digest: NotRequired[str]
+    """Of the faces held back: tells them from as many others (heldback.py). Runs of before have none."""
 
 
 class RunMeta(TypedDict):
@@ -136,6 +138,7 @@ def _describe_part(source: str, faces: FaceSet) -> PartMeta:
 
 def _describe_held_back(source: str, faces: FaceSet, options: argparse.Namespace) -> PartMeta:
     part = _describe_part(source, faces)
+    part["digest"] = digest_of(faces)
     if options.validation is None and options.cut_seed not in (None, options.seed):
         part["cut_seed"] = options.cut_seed
     return part
@@ -200,6 +203,8 @@ def check_same_run(folder: Path, meta: RunMeta) -> None:
         "training",
         "validation",
     )
+    if "digest" not in begun["validation"]:
+        asked["validation"].pop("digest", None)
     for name in same:
         had, wanted = _differing(begun.get(name), asked.get(name))
         if had != wanted:
@@ -222,50 +227,12 @@ def _differing(had: object, wanted: object) -> tuple[object, object]:
 
 
 def held_back_by(meta: RunMeta) -> tuple[PartMeta, int | None]:
-    """Return what a run held back, and the seed that cut it off; None where it was a file of its own."""
+    """Return what a run held back but for the digest, and the seed that cut it off; None where it was a file of its own."""
     part = meta["validation"].copy()
     seed = cut_seed(part, meta["seed"]) if was_cut(part) else None
     part.pop("cut_seed", None)
+    part.pop("digest", None)
     return part, seed
-
-
-def check_held_back(start_from: Path, meta: RunMeta) -> None:
-    """Raise InputError if weights have been trained on faces that the run of meta holds back: it would measure too much.
-
-    start_from: the weights, in the folder of their run; without its meta.json nothing can be told.
-    """
-    if not (start_from.parent / META).is_file():
-        return
-    begun = read_meta(start_from.parent)
-    (had, had_seed), (part, seed) = held_back_by(begun), held_back_by(meta)
-    if had != part and not _may_be_cut_off(part, begun, meta):
-        raise InputError(
-            f"--start-from {start_from}: expected weights of a run that held the same faces back, or more; "
-            f"it held back {had}, this one {part}"
-        )
-    if had_seed != seed:
-        raise InputError(
-            f"--seed: expected {had_seed}, as in the run that --start-from {start_from} comes from, got "
-            f"{seed}, which holds other faces back; these weights have been trained on most of them. "
-            f"For another seed with the same faces held back add --cut-seed {had_seed}"
-        )
-
-
-def _may_be_cut_off(part: PartMeta, begun: RunMeta, meta: RunMeta) -> bool:
-    """Tell whether a part is within what another run cut off the same data: a smaller share, by the same seed, is."""
-    had = begun["validation"]
-    return (
-        was_cut(part)
-        and part["source"] == had["source"]
-        and _all_classes(begun) == _all_classes(meta)
-        and all(part["classes"][name] <= n for name, n in had["classes"].items())
-    )
-
-
-def _all_classes(meta: RunMeta) -> dict[str, int]:
-    """Return how many images of each expression a run had, held back or not."""
-    held_back = meta["validation"]["classes"]
-    return {name: n + held_back[name] for name, n in meta["training"]["classes"].items()}
 
 
 def load_network(path: Path) -> keras.Model:

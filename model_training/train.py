@@ -26,6 +26,7 @@ from model_training.annealing import train_annealed
 from model_training.augmentation import training_batches, validation_batches
 from model_training.commands import run_command
 from model_training.faces import FaceSet
+from model_training.forerunner import check_held_back
 from model_training.heldback import read_parts
 from model_training.matching import Teachers, read_teachers
 from model_training.plots import plot_history
@@ -36,7 +37,6 @@ from model_training.runs import (
     CURVES,
     HISTORY,
     begin_run,
-    check_held_back,
     check_same_run,
     describe_run,
     read_history,
@@ -65,7 +65,7 @@ def train_command(options: argparse.Namespace) -> None:
         training = with_teacher(training, options.teacher)
     meta = describe_run(recipe, training, validation, options=options)
     if options.start_from is not None:
-        check_held_back(options.start_from, meta)
+        check_held_back(options.start_from, meta, data=options.data)
     teachers = choose_teachers(options, training, validation)
     if options.resume:
         check_same_run(options.out, meta)

@@ -25,7 +25,9 @@ def parse_arguments(
     parser.add_argument("--data", type=Path, required=True, help="npz, csv, class folders")
     parser.add_argument("--validation", type=Path, help="default: a tenth of the training data")
     parser.add_argument("--out", type=Path, required=True, help="folder of this run")
-    parser.add_argument("--epochs", type=int, help="at most so many (default: the recipe's)")
+    parser.add_argument(
+        "--epochs", type=int, help="so many, of the recipe seed at most (default: the recipe's)"
+    )
     parser.add_argument("--batch-size", type=int, help="faces per step (default: the recipe's)")
     parser.add_argument("--seed", type=int, default=1, help="of all that is random (default: 1)")
     parser.add_argument(
@@ -44,7 +46,12 @@ def parse_arguments(
 
 def _add_annealed_options(parser: argparse.ArgumentParser) -> None:
     annealed = parser.add_argument_group("all recipes but seed")
-    annealed.add_argument("--time-budget", type=float, metavar="MINUTES", help="of all its parts")
+    annealed.add_argument(
+        "--time-budget",
+        type=float,
+        metavar="MINUTES",
+        help="instead of --epochs, for all its parts together",
+    )
     annealed.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
     annealed.add_argument("--stop-after", type=int, metavar="EPOCHS", help="leave, to be resumed")
     annealed.add_argument("--learning-rate", type=float, metavar="RATE", help="at its highest")
@@ -112,6 +119,12 @@ def check_values(options: argparse.Namespace) -> None:
             raise InputError(
                 f"--{option}: expected no --validation, all of whose faces are held back"
             )
+    pair = options.epochs is not None and options.time_budget is not None
+    if pair and not options.resume:  # runs begun before it was refused have both in their meta.json
+        raise InputError(
+            "--epochs: expected no --time-budget beside it, which ends the run after as many as fit; "
+            "--stop-after leaves earlier"
+        )
     if options.match is not None and options.teacher is not None:
         raise InputError("--match: expected no --teacher beside it; each is half of the truth")
     if options.votes and options.match is None:

@@ -30,6 +30,7 @@ from model_training.contract import INPUT_NAME, OUTPUT_NAME, as_input
 from model_training.faces import FACE_SIZE, FaceSet
 from model_training.matching import Teachers
 from model_training.normalisation import measure_statistics
+from model_training.precision import BFLOAT16
 from model_training.recipes import AnnealedRecipe, Transfer, TransferRecipe
 from model_training.runs import BEST_MODEL, HISTORY, META
 from storage.errors import InputError
@@ -64,6 +65,11 @@ def choose_transfer(transfer: Transfer, options: argparse.Namespace) -> Transfer
     if chosen.backbone not in BACKBONES:
         raise InputError(
             f"--backbone: expected one of {', '.join(BACKBONES)}, got '{chosen.backbone}'"
+        )
+    if options.precision == BFLOAT16 and not (chosen.whole or options.resume):
+        raise InputError(
+            f"--precision: expected float32 for a transfer of last blocks, got {BFLOAT16}; they are those of the first "
+            "stage's network, which computes in float32; the recipe finetune takes it"
         )
     smallest = BACKBONES[chosen.backbone].smallest_size
     if chosen.image_size < smallest:

@@ -38,6 +38,12 @@ def draw_faces(labels: list[int], *, seed: int = 0) -> FaceSet:
     return labelled_faces(images, np.array(labels, dtype=np.int8))
 
 
+def shuffled(faces: FaceSet) -> FaceSet:
+    """Return the same faces in another order, their duplicate groups numbered in it: they are cut elsewhere."""
+    order = np.random.default_rng(9).permutation(len(faces))
+    return labelled_faces(faces.images[order], faces.labels[order])
+
+
 def write_npz(faces: FaceSet, path: Path) -> Path:
     """Write as the npz form, with duplicate groups."""
     path = path.with_suffix(".npz")

@@ -15,6 +15,7 @@ import tensorflow as tf
 from model_training import train
 from model_training.annealing import Learner, train_annealed
 from model_training.checkpoints import CHECKPOINT, POSITION
+from model_training.datasets import read_faces
 from model_training.distortion import distorted_batches
 from model_training.faces import FaceSet, find_copies
 from model_training.heldback import held_back_part
@@ -25,7 +26,7 @@ from model_training.recipes import RECIPES, AnnealedRecipe, Annealing
 from model_training.runs import LAST_MODEL, as_metadata, epoch_of, read_history, read_meta
 from storage.errors import InputError
 from storage.labels import EXPRESSIONS
-from tests.model_training.fake_faces import KERAS_AND_NUMPY, draw_faces, write_npz
+from tests.model_training.fake_faces import KERAS_AND_NUMPY, draw_faces, shuffled, write_npz
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
 
@@ -294,6 +295,42 @@ def test_fewer_faces_held_back_of_other_data_are_not_those_held_back_before(
     )
 
 
+@pytest.fixture
+def reordered(compact_run: Path, tmp_path: Path) -> str:
+    """A file of the compact run's faces under their old name, in another order: others are cut off, as many of each kind."""
+    faces = read_faces(compact_run.parent / "faces.npz")
+    (tmp_path / "reordered").mkdir()
+    return str(write_npz(shuffled(faces), tmp_path / "reordered" / "faces"))
+
+
+@pytest.mark.parametrize("share", ["0.1", "0.05"])
+def test_weights_that_learned_from_the_same_data_in_another_order_are_refused(
+    share: str, half_run: Path, compact_run: Path, reordered: str, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+):  # fmt: skip
+    """Symptom: they had learned from most of the faces then held back."""
+    run = compact_run if share == "0.1" else half_run
+    start = ["--start-from", str(run / "best.keras"), "--hold-back", "0.1"]
+
+    code = train.main(
+        ["--recipe", "polish", "--data", reordered, "--out", str(tmp_path / "last"), *start]
+    )
+
+    assert code == 2
+    assert "got other faces than it held back" in capsys.readouterr().err
+
+
+def test_a_run_is_not_resumed_on_the_same_data_in_another_order(
+    compact_run: Path, reordered: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    shutil.copytree(compact_run, tmp_path / "run")
+    options = ["--recipe", "compact", "--epochs", "1", "--batch-size", "32", "--resume"]
+
+    assert train.main(["--data", reordered, "--out", str(tmp_path / "run"), *options]) == 2
+
+    assert "to have the validation {'digest'" in capsys.readouterr().err
+
+
 def test_a_time_budget_replaces_the_number_of_epochs(tmp_path: Path):
     schedule = replace(TINY.schedule, epochs=1, time_budget_minutes=0.05)
 
@@ -422,6 +459,40 @@ def test_vote_loss_counts_only_faces_that_have_votes():
     assert float(vote_loss(logits, np.zeros_like(votes))) == 0
 
 
+def _slope_of_vote_loss(logits: npt.NDArray[np.float32], votes: npt.NDArray[np.float32]):
+    """Return the gradient of the loss over votes by each logit."""
+    answer = tf.constant(logits)
+    with tf.GradientTape() as tape:
+        tape.watch(answer)
+        loss = vote_loss(answer, tf.constant(votes))
+    return tape.gradient(loss, answer).numpy()
+
+
+def test_a_face_moves_its_answer_by_its_votes_alone():
+    """Symptom: a face without votes drew its answer towards none at all; its loss was 0, its gradient was not."""
+    logits = np.random.default_rng(1).normal(size=(3, 8)).astype(np.float32)
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    votes = np.eye(8, dtype=np.float32)[[2, 3, 4]]
+    votes[1] *= 0.3  # blended with a face without votes
+    votes[2] = 0
+
+    ordinary, blended, without = 2 * _slope_of_vote_loss(logits, votes)  # the mean is that of two
+
+    assert ordinary == pytest.approx(shares[0] - votes[0], abs=1e-6)
+    assert blended == pytest.approx(0.3 * shares[1] - votes[1], abs=1e-6)
+    assert not without.any()
+
+
+def test_for_whole_votes_the_loss_over_them_is_the_cross_entropy():
+    rng = np.random.default_rng(1)
+    logits, votes = rng.normal(size=(2, 5, 8)).astype(np.float32)
+    votes = np.exp(votes) / np.exp(votes).sum(axis=1, keepdims=True)
+
+    expected = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(votes, logits))
+
+    assert float(vote_loss(logits, votes)) == pytest.approx(float(expected), rel=1e-6)
+
+
 def test_the_compact_recipe_is_the_measured_one():
     network = RECIPES["compact"].build()
     convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
@@ -441,6 +512,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         (["--recipe", "compact", "--resume"], "meta.json: expected the meta.json that"),
         (["--recipe", "compact", "--time-budget", "0"], "--time-budget: expected more than 0"),
+        (
+            ["--recipe", "compact", "--time-budget", "5", "--epochs", "3"],
+            "--epochs: expected no --time-budget beside it",
+        ),
         (["--recipe", "compact", "--stop-after", "0"], "--stop-after: expected 1 or more, got 0"),
         (["--recipe", "seed", "--resume"], "expected a recipe that is annealed (any but seed)"),
         (["--recipe", "seed", "--time-budget", "5"], "expected a recipe that is annealed"),
@@ -540,8 +615,13 @@ def test_a_checkpoint_of_another_network_is_refused(
     assert "expected the checkpoint of this recipe's network" in capsys.readouterr().err
 
 
-def test_a_finished_run_is_resumed_without_a_step(compact_run: Path, tmp_path: Path):
+@pytest.mark.parametrize("digest", [True, False], ids=["with a digest", "of before digests"])
+def test_a_finished_run_is_resumed_without_a_step(digest: bool, compact_run: Path, tmp_path: Path):
     shutil.copytree(compact_run, tmp_path / "run")
+    if not digest:
+        meta = read_meta(compact_run)
+        del meta["validation"]["digest"]
+        (tmp_path / "run" / "meta.json").write_text(json.dumps(meta))
     source = compact_run.parent / "faces.npz"
     options = ["--recipe", "compact", "--epochs", "1", "--batch-size", "32", "--resume"]
 

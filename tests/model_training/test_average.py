@@ -10,10 +10,11 @@ import pytest
 
 from model_training import average, export
 from model_training.datasets import read_faces
+from model_training.heldback import digest_of
 from model_training.metadata import read_metadata
 from model_training.networks import CompactNetwork, build_compact_network
 from model_training.runs import read_history, read_meta
-from tests.model_training.fake_faces import KERAS_AND_NUMPY
+from tests.model_training.fake_faces import KERAS_AND_NUMPY, shuffled, write_npz
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
 
@@ -102,15 +103,51 @@ def test_runs_of_other_seeds_that_held_the_same_faces_back_are_averaged(
     assert _average([compact_run, other_run], tmp_path / "mean") == 0
 
 
+def _tell_digest(folder: Path, digest: str | None) -> None:
+    """Write into the meta.json of a run which faces it held back; None as before there was a digest."""
+    meta = read_meta(folder)
+    del meta["validation"]["digest"]
+    if digest is not None:
+        meta["validation"]["digest"] = digest
+    (folder / "meta.json").write_text(json.dumps(meta))
+
+
+def test_runs_that_had_the_same_data_in_another_order_are_refused(
+    compact_run: Path, other_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    _tell_digest(other_run, "0" * 64)
+
+    assert _average([compact_run, other_run], tmp_path / "mean") == 2
+
+    assert "other: expected a run that held the same faces back" in capsys.readouterr().err
+
+
+def test_a_run_of_before_digests_is_averaged_with_one_that_has_one(
+    compact_run: Path, other_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """The one that has it still tells whether the data is theirs."""
+    _tell_digest(other_run, None)
+    runs = [compact_run, other_run]
+    assert _average(runs, tmp_path / "mean") == 0
+
+    faces = read_faces(compact_run.parent / "faces.npz")
+    write_npz(shuffled(faces), tmp_path / "faces")
+    shutil.copytree(compact_run, tmp_path / "run")
+
+    assert _average([tmp_path / "run", other_run], tmp_path / "again") == 2
+    assert "faces.npz: expected the data of the run, got other" in capsys.readouterr().err
+
+
 def test_runs_with_faces_of_their_own_to_validate_on_may_have_other_seeds(
     compact_run: Path, other_run: Path, tmp_path: Path
 ):
+    faces = read_faces(compact_run.parent / "faces.npz")
     own = {**read_meta(compact_run)["validation"], "source": "faces.npz"}
+    own |= {"classes": faces.class_counts(), "digest": digest_of(faces)}
     runs = [tmp_path / "one", other_run]
     shutil.copytree(compact_run, runs[0])
-    counts = read_faces(compact_run.parent / "faces.npz").class_counts()
     for seed, folder in enumerate(runs):
-        meta = {**read_meta(folder), "validation": {**own, "classes": counts}, "seed": seed}
+        meta = {**read_meta(folder), "validation": own, "seed": seed}
         (folder / "meta.json").write_text(json.dumps(meta))
     shutil.copy(compact_run.parent / "faces.npz", tmp_path / "faces.npz")
 

@@ -240,6 +240,20 @@ def test_what_training_held_back_is_scored_when_asked_for(
     assert (report["n"], report["per_class_n"]) == (14, part.class_counts())
 
 
+def test_a_split_is_not_named_beside_what_was_held_back(
+    model: Path, faces: FaceSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """Symptom: --split was passed over, and the answer looked like that split's score."""
+    data = write_npz(faces, tmp_path / "faces")
+    options = ["--model", str(model), "--data", str(data), "--held-back"]
+
+    assert evaluate.main([*options, "--split", "validation"]) == 2
+
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "--split: expected no --held-back beside it" in output.err
+
+
 def test_a_model_that_does_not_say_what_was_held_back_ends_with_one_line(
     model: Path, faces: FaceSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -9,6 +9,7 @@ import pytest
 
 from model_training import export, prune
 from model_training.contract import as_input
+from model_training.datasets import read_faces
 from model_training.networks import (
     CompactNetwork,
     SeedNetwork,
@@ -18,7 +19,7 @@ from model_training.networks import (
 from model_training.prune_channels import CRITERIA, find_spaces, prune_network
 from model_training.runs import load_network, read_history, read_meta
 from storage.errors import InputError
-from tests.model_training.fake_faces import KERAS_AND_NUMPY, draw_faces, write_npz
+from tests.model_training.fake_faces import KERAS_AND_NUMPY, draw_faces, shuffled, write_npz
 from worker.vision.classifier import Classifier
 
 pytestmark = pytest.mark.filterwarnings(KERAS_AND_NUMPY)
@@ -244,6 +245,7 @@ def test_what_cannot_be_pruned_is_refused_in_one_line(
     [
         (["--epochs", "0"], "--epochs: expected 1 or more, got 0"),
         (["--time-budget", "0"], "--time-budget: expected more than 0, got 0.0"),
+        (["--epochs", "2", "--time-budget", "1"], "--epochs: expected no --time-budget beside it"),
         (["--learning-rate", "-1"], "--learning-rate: expected more than 0, got -1.0"),
     ],
 )
@@ -290,6 +292,13 @@ def test_other_faces_than_the_run_had_are_refused(
     own = str(compact_run.parent / "faces.npz")
     options = ["--model", str(compact_run / "best.keras"), "--out", str(tmp_path), "--keep", "1"]
 
-    for more in (["--data", str(data)], ["--data", own, "--validation", str(other)]):
+    faces = read_faces(compact_run.parent / "faces.npz")
+    reordered = write_npz(shuffled(faces), tmp_path / "reordered")
+
+    for more in (
+        ["--data", str(data)],
+        ["--data", own, "--validation", str(other)],
+        ["--data", str(reordered)],
+    ):
         assert prune.main([*options, *more]) == 2
         assert "expected the data of the run" in capsys.readouterr().err

@@ -21,6 +21,7 @@ from model_training.checkpoints import CHECKPOINT, POSITION
 from model_training.contract import as_input, contract_metadata
 from model_training.distortion import distorted_batches
 from model_training.heldback import read_parts
+from model_training.precision import dtype_policy
 from model_training.properties import set_metadata
 from model_training.recipes import RECIPES, AnnealedRecipe, Annealing, Distortion, Transfer
 from model_training.runs import read_history, read_meta
@@ -201,6 +202,17 @@ def test_the_recipe_finetune_trains_everything_from_where_the_first_stage_ended(
     assert not [weight.path for weight, now in pairs if np.array_equal(weight, now)]
 
 
+def test_finetune_computes_in_the_numbers_that_are_asked_for(data: Path, whole: Path):
+    """Layers that come out of a file compute in those they were saved with: the recipe transfer refuses others."""
+    head = whole / "head" / "best.keras"
+    with dtype_policy("mixed_bfloat16"):
+        network = build_second_stage(Transfer("tiny", "none", SIZE, whole=True), head)
+
+    layers = network.get_layer("tiny").layers[1:]
+    assert {layer.compute_dtype for layer in layers} == {"bfloat16"}
+    assert network.get_layer("logits").compute_dtype == "float32"
+
+
 def test_a_backbone_without_statistics_gets_those_of_the_faces_before_the_first_stage(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -359,6 +371,10 @@ def test_weights_of_another_network_are_refused(tmp_path: Path):
     [
         (["--backbone", "alexnet"], "--backbone: expected one of vgg16, resnet50, efficientnetb0"),
         (["--image-size", "31"], "--image-size: expected 32 or more for tiny, got 31"),
+        (
+            ["--precision", "bfloat16"],
+            "--precision: expected float32 for a transfer of last blocks",
+        ),
         (["--weights", "none.h5"], "--weights: expected imagenet, none or a file, found no file"),
         (
             ["--start-from", "a.keras"],
