@@ -17,7 +17,7 @@ MODEL = ROOT / "worker" / "models" / "expression.onnx"
 CARD = MODEL.with_name("README.md")
 PUBLIC_TEST = ROOT.parent / "shared" / "data" / "fer2013_public_test.npz"
 
-LOWEST_ACCURACY = 0.705
+LOWEST_ACCURACY = 0.715
 """A little below the shipped model's; the smallest common package, mini-XCEPTION, has 0.658 on the private test."""
 
 
