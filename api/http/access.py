@@ -1,7 +1,6 @@
 """Who may use the API: holders of the key; without a key only this machine's own pages and programs."""
 
 import hmac
-from urllib.parse import urlsplit
 
 from flask import request
 
@@ -63,7 +62,8 @@ def refuse_foreign_sites() -> None:
 
 
 def _is_own(origin: str) -> bool:
-    return urlsplit(origin).netloc.lower() == request.headers.get("Host", "").lower()
+    host = request.headers.get("Host", "").lower()
+    return origin.lower() in {f"http://{host}", f"https://{host}"}
 
 
 def _host_name() -> str:

@@ -15,13 +15,15 @@ export async function changeBeside(frames, time, { way, track, scores, comes = -
     return face ? readingOf(face, scores).emotion : "";
   };
   let here = await frames.find(time);
-  if (here !== null && way > 0 && here.time_s < comes) return comes;
-  if (here !== null && way < 0 && here.time_s > goes) {
+  if (here === null) return null;
+  if (way > 0 && here.time_s < comes) return comes;
+  if (way < 0 && here.time_s > goes) {
     const gone = await frames.beside(await frames.find(goes), 1);
     if (gone.time_s < here.time_s) return gone.time_s;
   }
-  if (here !== null && way < 0) here = await frames.beside(here, -1); // else it would find where it stands
-  for (let steps = 0; here !== null && steps < FARTHEST; steps += 1) {
+  if (way < 0) here = await frames.beside(here, -1); // else it would find where it stands
+  if (here === null) return null;
+  for (let steps = 0; steps < FARTHEST; steps += 1) {
     const next = await frames.beside(here, way);
     if (next === null) return way < 0 ? here.time_s : null;
     if (look(next) !== look(here)) return way > 0 ? next.time_s : here.time_s;

@@ -83,7 +83,9 @@ def test_pages_of_other_sites_cannot_change_anything(client: FlaskClient, site: 
             problem_of(reply, status=403, code="foreign_origin")
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "http://localhost:1234", "null", "[::1"])
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "http://localhost:1234", "null", "http://[::1"]
+)
 def test_browsers_that_tell_only_an_origin_cannot_either(client: FlaskClient, origin: str) -> None:
     reply = client.post("/v1/sample-jobs", headers={"Origin": origin})
 

@@ -153,8 +153,8 @@ FAR = """async (wanted) => {
     const [first, last] = [100_000, 100_010];
     const frame = (n) => ({ frame: n, time_s: n, faces: n >= first && n <= last ? [{ track: 3, probabilities }] : [] });
     let steps = 0;
-    const beside = async (one, way) => ((steps += 1), frame(one.frame + way));
-    const frames = { find: async (time) => frame(Math.floor(time)), beside };
+    const beside = async (one, way) => ((steps += 1), one.frame + way < 0 ? null : frame(one.frame + way));
+    const frames = { find: async (time) => (time > 1_000_000 ? null : frame(Math.floor(time))), beside };
     const known = wanted.known ? { comes: first, goes: last } : {};
     const looking = changeBeside(frames, wanted.from, { way: wanted.way, track: 3, scores: "raw", ...known });
     return [await looking.catch((problem) => problem.message), steps];
@@ -168,6 +168,12 @@ def test_the_next_change_of_a_face_that_comes_much_later_is_where_it_comes(page:
     assert page.evaluate(FAR, {"from": 900_000, "way": -1, "known": True})[0] == 100_011
     assert page.evaluate(FAR, {"from": 100_011, "way": -1, "known": True})[0] == 100_000
     assert page.evaluate(FAR, {"from": 100_005, "way": 1, "known": True})[0] == 100_011
+
+
+def test_before_the_first_frame_and_where_nothing_is_read_there_is_no_change(page: Page) -> None:
+    assert page.evaluate(FAR, {"from": 0, "way": -1, "known": False}) == [None, 1]
+    assert page.evaluate(FAR, {"from": 3, "way": -1, "known": False})[0] == 0
+    assert page.evaluate(FAR, {"from": 2_000_000, "way": 1, "known": True}) == [None, 0]
 
 
 def test_a_change_that_is_too_far_to_look_for_is_told(page: Page) -> None:
