@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 
 from storage.blobs import Blobs
 from storage.claims import claim_next
+from storage.commits import commit_illustrations
 from storage.database import Database
 from storage.errors import (
     AffectlineError,
@@ -17,6 +18,7 @@ from storage.errors import (
     StorageFull,
     TooLarge,
 )
+from storage.jobs import JobView
 from storage.tables import metadata
 from tests.api.made_jobs import (
     ABLE,
@@ -132,6 +134,25 @@ def test_a_job_that_is_done_has_its_summary(
     assert done.summary is not None
     assert done.summary == {**job["summary"], "peaks": done.summary["peaks"]}
     assert job["links"]["csv"] == f"/v1/jobs/{done.id}/timeline.csv"
+
+
+def test_a_job_awaits_its_pictures_from_its_end_until_they_are_made(
+    client: FlaskClient, database: Database, blobs: Blobs
+) -> None:
+    def awaits(job: JobView) -> bool:
+        return bool(client.get(f"/v1/jobs/{job.id}").get_json()["awaits_pictures"])
+
+    done = finish_job(database, blobs)
+    assert awaits(done)
+    claim = claim_next(database, ABLE, lease_s=60)
+    assert claim is not None
+    assert awaits(done)
+
+    commit_illustrations(database, claim)
+
+    assert not awaits(done)
+    assert not awaits(plan_job(database, blobs))
+    assert not awaits(fail_job(database, blobs))
 
 
 def test_a_failed_job_tells_why(client: FlaskClient, database: Database, blobs: Blobs) -> None:
