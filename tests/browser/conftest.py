@@ -177,3 +177,12 @@ def page(browser: Browser, installation: Installation, watch: Watch) -> Iterator
     with looking(browser, installation.address, watch) as page:
         page.goto(installation.address)
         yield page
+
+
+@pytest.fixture
+def guarded(browser: Browser, tmp_path: Path, watch: Watch) -> Iterator[tuple[Page, Installation]]:
+    """The page of an installation with a key, which the tab knows."""
+    with looking_with_a_key(browser, tmp_path, watch) as (page, installation):
+        page.add_init_script("sessionStorage.setItem('affectline-api-key', 'sesame')")
+        page.goto(installation.address)
+        yield page, installation

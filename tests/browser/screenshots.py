@@ -33,7 +33,8 @@ COLOURS = 256  # of the palette: a third of the bytes, and hardly to be seen
 
 SETTLED = """() => {
     const shown = (selector) => Array.from(document.querySelectorAll(selector)).filter((node) => node.checkVisibility());
-    return Array.from(document.images).every((image) => image.complete)
+    const isThere = (image) => image.complete && image.naturalWidth > 0; // without an address it is complete too
+    return Array.from(document.images).every((image) => image.hidden || isThere(image))
         && shown(".strip").every((strip) => strip.childElementCount > 0)
         && shown("main .thumb").every((thumb) => thumb.querySelector("img"));
 }"""

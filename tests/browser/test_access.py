@@ -282,24 +282,22 @@ def test_a_late_refusal_does_not_forget_the_key_that_was_entered_since(
 
 
 def test_files_whose_key_is_refused_wait_for_another(
-    browser: Browser, tmp_path: Path, watch: Watch
+    guarded: tuple[Page, Installation], watch: Watch
 ) -> None:
     """Symptom: all files that waited were refused at once and had to be chosen again."""
-    with looking_with_a_key(browser, tmp_path, watch) as (page, installation):
-        page.add_init_script("sessionStorage.setItem('affectline-api-key', 'sesame')")
-        page.goto(installation.address)
-        expect(page.get_by_text("None yet.")).to_be_visible()
-        page.evaluate("sessionStorage.setItem('affectline-api-key', 'another')")
-        choose(page, {"name": "one.png"}, {"name": "two.png"})
-        key = page.get_by_label("This installation needs a key")
-        expect(key).to_be_focused()
+    page, _ = guarded
+    expect(page.get_by_text("None yet.")).to_be_visible()
+    page.evaluate("sessionStorage.setItem('affectline-api-key', 'another')")
+    choose(page, {"name": "one.png"}, {"name": "two.png"})
+    key = page.get_by_label("This installation needs a key")
+    expect(key).to_be_focused()
 
-        key.fill("sesame")
-        key.press("Enter")
+    key.fill("sesame")
+    key.press("Enter")
 
-        expect(page.locator("#recent .name")).to_have_text(["two.png", "one.png"])
-        assert {refusal[:3] for refusal in watch.refused} == {"401"}
-        watch.refused.clear()
+    expect(page.locator("#recent .name")).to_have_text(["two.png", "one.png"])
+    assert {refusal[:3] for refusal in watch.refused} == {"401"}
+    watch.refused.clear()
 
 
 def test_who_is_asked_for_the_key_already_is_not_led_back_to_it(

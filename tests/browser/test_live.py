@@ -35,6 +35,12 @@ def turned(route: Route) -> None:
     route.fulfill(response=reply, json=seen | {"width": seen["height"], "height": seen["width"]})
 
 
+def break_off(route: Route) -> None:
+    """Answer as where the session's analyser has died."""
+    httpx.delete(route.request.url.removesuffix("/frames"))
+    route.fulfill(status=503, json={"code": "analyser_died", "detail": "It was ended."})
+
+
 @pytest.fixture
 def live(page: Page, installation: Installation) -> Iterator[Page]:
     """The live view with its camera on; afterwards its session is closed, since there are only two."""
@@ -146,11 +152,6 @@ def test_a_camera_that_is_refused_is_told_in_plain_words(
 
 def test_for_a_session_that_broke_another_one_is_opened(live: Page, watch: Watch) -> None:
     """Symptom: the view stopped, though its architecture promises to go on."""
-
-    def break_off(route: Route) -> None:
-        httpx.delete(route.request.url.removesuffix("/frames"))
-        route.fulfill(status=503, json={"code": "analyser_died", "detail": "It was ended."})
-
     with live.expect_response(lambda reply: reply.url.endswith("/v1/live") and reply.ok):
         live.route("**/frames", break_off, times=1)
 
@@ -161,10 +162,6 @@ def test_for_a_session_that_broke_another_one_is_opened(live: Page, watch: Watch
 
 
 def test_sessions_that_break_at_once_are_not_opened_for_ever(live: Page, watch: Watch) -> None:
-    def break_off(route: Route) -> None:
-        httpx.delete(route.request.url.removesuffix("/frames"))
-        route.fulfill(status=503, json={"code": "analyser_died", "detail": "It was ended."})
-
     live.route("**/frames", break_off)
 
     expect(live.locator("#live-problem")).to_have_text("It was ended.")

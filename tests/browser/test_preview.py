@@ -48,7 +48,9 @@ def test_a_preview_that_never_came_is_not_promised(page: Page, installation: Ins
     job = finish_tape(installation)
     with installation.database.writing() as connection:
         connection.execute(
-            update(segments).where(segments.c.state == SegmentState.READY).values(state="failed")
+            update(segments)
+            .where(segments.c.state == SegmentState.READY)
+            .values(state=SegmentState.FAILED)
         )
 
     page.goto(f"{installation.address}/#/jobs/{job.id}")

@@ -1,13 +1,12 @@
 """Requests that fail once or twice: the page says so, asks again and loses nothing."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.api.made_jobs import MadeUp, end_job, fail_next, plan_job, queue_job, see_segment
-from tests.browser.conftest import Installation, Watch, looking_with_a_key
+from tests.browser.conftest import Installation, Watch
 from tests.browser.made_recordings import describe_anew, finish_video, lay_film, lay_thumbnails
 from tests.browser.test_rows import SEEK
 from tests.browser.test_video import QUICK_TIMERS, wait_for_picture
@@ -102,15 +101,6 @@ def test_a_part_that_was_away_for_long_is_shown_when_it_is_back(
 
     expect(page.locator(".facts")).to_be_visible()
     assert len(failed) == 12
-
-
-@pytest.fixture
-def guarded(browser: Browser, tmp_path: Path, watch: Watch) -> Iterator[tuple[Page, Installation]]:
-    """The page of an installation with a key, which the tab knows."""
-    with looking_with_a_key(browser, tmp_path, watch) as (page, installation):
-        page.add_init_script("sessionStorage.setItem('affectline-api-key', 'sesame')")
-        page.goto(installation.address)
-        yield page, installation
 
 
 def test_a_timeline_grows_while_its_recording_is_fetched(
