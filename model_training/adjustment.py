@@ -20,7 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from model_training import metrics
-from model_training.calibration import apply_temperature, fit_temperature
+from model_training.calibration import (
+    apply_calibration,
+    fit_calibration,
+    stated_calibration,
+    undo_calibration,
+)
 from model_training.commands import check_output, run_command
 from model_training.contract import as_input
 from model_training.faces import FaceSet
@@ -66,7 +71,8 @@ def adjustment_command(options: argparse.Namespace) -> None:
         )
     faces = held_back_part(options.data, metadata)
     probabilities = classifier.probabilities(as_input(faces.images))
-    raw = apply_temperature(probabilities, 1 / float(metadata.get("temperature", 1)))
+    calibration = stated_calibration(metadata)
+    raw = probabilities if calibration is None else undo_calibration(probabilities, calibration)
     shares = class_shares(json.loads(metadata["data"])["training"]["classes"])
     rows = [score_adjusted(faces, raw, shares, tau=tau) for tau in TAUS]
     print(_as_text(rows))
@@ -92,12 +98,12 @@ def adjust(
 def score_adjusted(
     faces: FaceSet, raw: npt.ArrayLike, shares: metrics.Scores, *, tau: float
 ) -> Row:
-    """Return the scores at one tau, with a temperature fitted after it, as export does.
+    """Return the scores at one tau, with a calibration fitted after it, as export does.
 
-    raw: (n, 7) probabilities at a temperature of 1.
+    raw: (n, 7) probabilities before calibration.
     """
     adjusted = adjust(raw, shares, tau=tau)
-    probabilities = apply_temperature(adjusted, fit_temperature(faces.labels, adjusted))
+    probabilities = apply_calibration(adjusted, fit_calibration(faces.labels, adjusted))
     confusion = confusion_of(faces, probabilities)
     row = {
         "tau": tau,

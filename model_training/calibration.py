@@ -1,46 +1,132 @@
-"""A temperature: one number that makes confidence mean what it says, without changing any answer.
+"""Two numbers that make confidence mean what it says, without changing any answer: a temperature and a noise floor.
 
-Source: Guo et al. 2017, "On Calibration of Modern Neural Networks". What is made true is the confidence, the probability of
-the answer given, as in Gupta & Ramdas 2022, "Top-label calibration and multiclass-to-binary reductions": it is what thresholds
-and readers go by. With the likelihood of all classes, Guo's choice, the mean confidence of a model was 1.8 points above its
-accuracy on the part held back.
+The temperature divides the logits (Guo et al. 2017, "On Calibration of Modern Neural Networks"). The noise floor takes back
+what smoothed labels (Szegedy et al. 2016, "Rethinking the Inception Architecture for Computer Vision") leave under every class:
+a network taught to say (1 - s) of the truth and s/7 of everything is too modest where it is sure, and too sure where it wavers
+once a temperature makes up for that. Each probability q is weighed by q^2 / (q^2 + floor^2), as a Wiener filter weighs by the
+power of signal and noise, and all are divided by their sum: what is far above the floor stays, what is far below it goes. On
+2,845 faces held back it made the likelihood of all classes better by 0.0112 in five-fold fits, with a standard error of 0.0025,
+and that of the answer being right by 0.0024 (0.0011); weights of other powers than q^2 (1, 3 and 4 were tried) did less.
+
+What is made true is the confidence, the probability of the answer given, as in Gupta & Ramdas 2022, "Top-label calibration and
+multiclass-to-binary reductions": it is what thresholds and readers go by. With a temperature alone and the likelihood of all
+classes, Guo's choice, the mean confidence of a model was 1.8 points above its accuracy on the part held back.
 """
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from model_training.metrics import top_label_loss
+from model_training.metrics import Scores, top_label_loss
 
 COLDEST, HOTTEST = 0.25, 4.0
 """Between these a temperature is looked for; one at either end means that something is wrong."""
-ROUNDS = 60
+ROUNDS = 30
 """Of golden section; each narrows the logarithm of the range to 0.618 of itself."""
+FLOORS = tuple(hundredths / 100 for hundredths in range(16))
+"""Noise floors that are tried: neighbours differ by less in what they are worth than thousands of faces can tell."""
+HALVINGS = 50
+"""Of the range in which the sum is looked for that calibration divided by."""
+TINY = float(np.finfo(np.float32).tiny)
+
+
+class Calibration(NamedTuple):
+    """What is done to a network's probabilities: first the temperature, then the noise floor."""
+
+    temperature: float
+    """Logits are divided by it: above 1 lowers confidence."""
+    noise_floor: float = 0.0
+    """A probability; 0 leaves all as they are."""
+
+
+def stated_calibration(metadata: Mapping[str, str]) -> Calibration | None:
+    """Return the calibration inside a model, by its file's metadata; None if there is none."""
+    if "temperature" not in metadata:
+        return None
+    return Calibration(float(metadata["temperature"]), float(metadata.get("noise_floor", 0)))
+
+
+def fit_calibration(truth: npt.ArrayLike, probabilities: npt.ArrayLike) -> Calibration:
+    """Return the calibration whose confidences say best which answers are right.
+
+    truth: (n,), labels.  probabilities: (n, 7), the network's own.
+    """
+    fits = []
+    for floor in FLOORS:
+
+        def loss(temperature: float, floor: float = floor) -> float:
+            calibrated = apply_calibration(probabilities, Calibration(temperature, floor))
+            return top_label_loss(truth, calibrated)
+
+        temperature = _lowest(loss)
+        fits.append((loss(temperature), Calibration(temperature, floor)))
+    return min(fits)[1]
 
 
 def fit_temperature(truth: npt.ArrayLike, probabilities: npt.ArrayLike) -> float:
-    """Return the temperature whose confidences say best which answers are right: above 1 lowers confidence."""
+    """Return the temperature whose confidences say best which answers are right, without a noise floor."""
+    return _lowest(lambda heat: top_label_loss(truth, apply_temperature(probabilities, heat)))
+
+
+def apply_calibration(probabilities: npt.ArrayLike, calibration: Calibration) -> Scores:
+    """Return the probabilities (n, 7) after calibration."""
+    tempered = apply_temperature(probabilities, calibration.temperature)
+    power = tempered**2
+    weighted = tempered * (power / np.maximum(power + calibration.noise_floor**2, TINY))
+    return weighted / weighted.sum(axis=1, keepdims=True)
+
+
+def undo_calibration(probabilities: npt.ArrayLike, calibration: Calibration) -> Scores:
+    """Return the probabilities (n, 7) that became these by calibration."""
+    p = np.asarray(probabilities, dtype=np.float64)
+    if calibration.noise_floor:
+        p = _undo_floor(p, calibration.noise_floor)
+    return apply_temperature(p, 1 / calibration.temperature)
+
+
+def apply_temperature(probabilities: npt.ArrayLike, temperature: float) -> Scores:
+    """Return the probabilities (n, 7) that softmax gives for the logits divided by temperature.
+
+    Logarithms of probabilities serve as logits: softmax does not see what they all share.
+    """
+    p = np.maximum(np.asarray(probabilities, dtype=np.float64), TINY)
+    logits = np.log(p) / temperature
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def _lowest(loss: Callable[[float], float]) -> float:
+    """Return the temperature with the lowest loss, which in practice has one minimum only."""
     golden = (5**0.5 - 1) / 2
     low, high = np.log(COLDEST), np.log(HOTTEST)
-
-    def loss(log_temperature: float) -> float:
-        cooled = apply_temperature(probabilities, float(np.exp(log_temperature)))
-        return top_label_loss(truth, cooled)
-
-    for _ in range(ROUNDS):  # in practice the loss has one minimum only
+    for _ in range(ROUNDS):
         left, right = high - golden * (high - low), low + golden * (high - low)
-        if loss(left) <= loss(right):
+        if loss(float(np.exp(left))) <= loss(float(np.exp(right))):
             high = right
         else:
             low = left
     return float(np.exp((low + high) / 2))
 
 
-def apply_temperature(probabilities: npt.ArrayLike, temperature: float) -> npt.NDArray[np.float64]:
-    """Return the probabilities (n, 7) that softmax gives for the logits divided by temperature.
+def _undo_floor(p: Scores, floor: float) -> Scores:
+    """Return what became p (n, 7) by the noise floor: where the sum that was divided by makes it add up to one.
 
-    Logarithms of probabilities serve as logits: softmax does not see what they all share.
+    That sum is at most 1; at least the weight of the largest probability, which is a seventh or more.
     """
-    p = np.maximum(np.asarray(probabilities, dtype=np.float64), np.finfo(np.float32).tiny)
-    logits = np.log(p) / temperature
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    classes = p.shape[1]
+    low = np.full((len(p), 1), 1 / (classes * (1 + (classes * floor) ** 2)))
+    high = np.ones((len(p), 1))
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        enough = _unweighted(p * middle, floor).sum(axis=1, keepdims=True) >= 1
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    return _unweighted(p * high, floor)
+
+
+def _unweighted(weighted: Scores, floor: float) -> Scores:
+    """Return the q for which q^3 / (q^2 + floor^2) is this: the one real root of a cubic, by Cardano's formula."""
+    half = weighted**3 / 27 + weighted * floor**2 / 2
+    root = np.cbrt(half + weighted * floor * np.sqrt(weighted**2 / 27 + floor**2 / 4))
+    return weighted / 3 + root + weighted**2 / (9 * np.maximum(root, TINY))

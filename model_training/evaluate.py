@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from model_training import metrics, report
+from model_training.calibration import stated_calibration
 from model_training.commands import DEFAULT_SPLIT, check_plots, run_command, scoring_parser
 from model_training.contract import as_input
 from model_training.datasets import read_faces
@@ -113,11 +114,11 @@ def score_confidence(
     seed: int,
 ) -> Report:
     """Return what the model's confidence is worth; None for what its file does not state."""
-    temperature, below = metadata.get("temperature"), classifier.uncertain_below
+    calibration, below = stated_calibration(metadata), classifier.uncertain_below
     return {
-        "temperature": None
-        if temperature is None
-        else report.temperature_scores(faces, probabilities, temperature=float(temperature)),
+        "calibration": None
+        if calibration is None
+        else report.calibration_scores(faces, probabilities, calibration),
         "selective": report.selective_scores(faces, probabilities, seed=seed),
         "uncertain": None
         if below is None

@@ -5,10 +5,10 @@ python -m model_training.export --model RUN/best.keras --out FILE.onnx
 
 The file carries its contract in its metadata (see contract.py) and how it came about: recipe,
 version, data, accuracy. It is written only if ONNX Runtime and Keras agree to within 1e-4 on the
-same faces. --calibrate fits a temperature on the validation part of the run, cut again from the
-data it was trained on, and folds it into the weights; it also chooses there the confidence under
+same faces. --calibrate fits a temperature and a noise floor (calibration.py) on the validation part of the run, cut again
+from the data it was trained on, and folds them into the graph; it also chooses there the confidence under
 which the product says "uncertain" (`uncertain_below` in the metadata, see selective.py). --calibrated-as takes
-both from another model: that of a run with the same recipe, which held faces back that this one has learned from.
+all three from another model: that of a run with the same recipe, which held faces back that this one has learned from.
 --logit-adjustment favours rare expressions (see adjustment.py). --test writes the score over that
 data into the metadata, beside the validation score of the run.
 """
@@ -28,11 +28,11 @@ import onnx
 
 from model_training import metrics
 from model_training.adjustment import class_shares
-from model_training.calibration import apply_temperature, fit_temperature
+from model_training.calibration import apply_calibration, fit_calibration, stated_calibration
 from model_training.commands import run_command
 from model_training.contract import INPUT_NAME, OUTPUT_NAME, as_input, contract_metadata
 from model_training.faces import FACE_SIZE, FaceSet
-from model_training.folding import fold_adjustment, fold_temperature
+from model_training.folding import fold_adjustment, fold_calibration
 from model_training.heldback import held_back_part
 from model_training.metadata import read_metadata, score
 from model_training.properties import set_metadata
@@ -91,7 +91,10 @@ def export_command(options: argparse.Namespace) -> None:
     if options.calibrate is not None:
         origin |= calibrate(network, held_back_part(options.calibrate, origin), origin)
     if options.calibrated_as is not None:
-        origin |= calibrate_as(network, options.calibrated_as, tau=options.logit_adjustment)
+        origin |= calibrate_as(options.calibrated_as, tau=options.logit_adjustment)
+    calibration = stated_calibration(origin)
+    if calibration is not None:
+        network = fold_calibration(network, calibration)
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft.onnx"
         model = convert(network, draft)
@@ -107,28 +110,33 @@ def export_command(options: argparse.Namespace) -> None:
 
 
 def calibrate(network: keras.Model, faces: FaceSet, origin: Mapping[str, str]) -> dict[str, str]:
-    """Fold a temperature fitted on faces into the network; return it, a threshold and the accuracy there, as metadata.
+    """Return the calibration that a network needs, a threshold and the accuracy, all of these faces, as metadata.
 
     origin: the metadata of the run, whose accuracy is another if the network has been adjusted since.
     """
     probabilities = network.predict(as_input(faces.images), batch_size=256, verbose=0)
-    temperature = fit_temperature(faces.labels, probabilities)
-    fold_temperature(network, temperature)
-    print(f"temperature {temperature:.4f}, fitted on the validation part")
-    calibrated = apply_temperature(probabilities, temperature)
+    fitted = fit_calibration(faces.labels, probabilities)
+    stated = {
+        "temperature": f"{fitted.temperature:.4f}",
+        "noise_floor": f"{fitted.noise_floor:.2f}",
+    }
+    print(
+        f"temperature {fitted.temperature:.4f}, noise floor {fitted.noise_floor:.2f}, fitted on the validation part"
+    )
+    calibrated = apply_calibration(probabilities, fitted)
     accuracy = round(float(metrics.accuracy(confusion_of(faces, probabilities))), 4)
     return {
-        "temperature": f"{temperature:.4f}",
+        **stated,
         "accuracy": json.dumps({**json.loads(origin["accuracy"]), "accuracy": accuracy}),
         **threshold_metadata(faces, calibrated),
     }
 
 
-def calibrate_as(network: keras.Model, other: Path, *, tau: float) -> dict[str, str]:
-    """Fold another model's temperature into the network; return it, and that model's threshold, as metadata.
+def calibrate_as(other: Path, *, tau: float) -> dict[str, str]:
+    """Return another model's calibration and threshold as metadata.
 
-    tau: of the logit adjustment that is in the network.
-    Raises InputError if the other model has no temperature, or was fitted with another adjustment.
+    tau: of the logit adjustment of the network they are for.
+    Raises InputError if the other model has no calibration, or was fitted with another adjustment.
     """
     stated = read_metadata(other)
     if "temperature" not in stated:
@@ -140,8 +148,7 @@ def calibrate_as(network: keras.Model, other: Path, *, tau: float) -> dict[str, 
             f"--calibrated-as {other}: expected a model with --logit-adjustment {tau}, got "
             f"{stated.get('logit_adjustment', 0)}"
         )
-    fold_temperature(network, float(stated["temperature"]))
-    taken = ("temperature", "uncertain_below", "uncertain_choice")
+    taken = ("temperature", "noise_floor", "uncertain_below", "uncertain_choice")
     return {
         **{name: stated[name] for name in taken if name in stated},
         "calibrated_as": stated.get("version", other.name),

@@ -1,10 +1,23 @@
-"""Temperature and logit adjustment put inside a network's weights, so that serving knows of neither."""
+"""Calibration and logit adjustment put inside a network, so that serving knows of neither."""
 
 import keras
 import numpy as np
 
+from model_training.calibration import Calibration
 from model_training.metrics import Scores
 from storage.errors import InputError
+
+
+def fold_calibration(network: keras.Model, calibration: Calibration) -> keras.Model:
+    """Divide a network's logits by the temperature, in place; return it, or what the noise floor makes of its answers."""
+    fold_temperature(network, calibration.temperature)
+    if not calibration.noise_floor:
+        return network
+    answers = network.output
+    power = keras.ops.square(answers)
+    weighted = answers * (power / (power + calibration.noise_floor**2))
+    sums = keras.ops.sum(weighted, axis=1, keepdims=True)
+    return keras.Model(network.input, weighted / sums)
 
 
 def fold_temperature(network: keras.Model, temperature: float) -> None:

@@ -1,6 +1,6 @@
 """The part of the data that a run holds back: cut off when it begins, and cut off again from the same data afterwards.
 
-Whatever is chosen after training (temperature, threshold, adjustment, one model among several) is
+Whatever is chosen after training (calibration, threshold, adjustment, one model among several) is
 chosen here, so that the public test stays a test.
 """
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from model_training import metrics
 from model_training.agreement import NOBODY, majority_labels
-from model_training.calibration import apply_temperature
+from model_training.calibration import Calibration, undo_calibration
 from model_training.faces import FaceSet
 from model_training.selective import THRESHOLDS, Kept, keep
 from storage.labels import EXPRESSIONS
@@ -83,16 +83,16 @@ def uncertain_scores(
     }
 
 
-def temperature_scores(
-    faces: FaceSet, probabilities: Probabilities, *, temperature: float
+def calibration_scores(
+    faces: FaceSet, probabilities: Probabilities, calibration: Calibration
 ) -> Report:
-    """Return calibration error and likelihood without and with the temperature inside a model.
+    """Return calibration error and likelihood without and with the calibration inside a model.
 
-    probabilities: (n, 7), the model's own, in which the temperature already is.
+    probabilities: (n, 7), the model's own, in which the calibration already is.
     """
-    before = apply_temperature(probabilities, 1 / temperature)
+    before = undo_calibration(probabilities, calibration)
     return {
-        "temperature": temperature,
+        **calibration._asdict(),
         "ece_before": rounded(metrics.expected_calibration_error(faces.labels, before)),
         "ece_after": rounded(metrics.expected_calibration_error(faces.labels, probabilities)),
         "nll_before": rounded(metrics.negative_log_likelihood(faces.labels, before)),

@@ -2,7 +2,7 @@
 
 Training can go on from any model with the compact network, also from the one that ships, whose runs nobody has:
 `train --start-from runs/NAME/last.keras`, `teach --models runs/NAME/last.keras`. The weights are those of the file
-(eight-bit ones as they were rounded), without its temperature and logit adjustment. Normalisation, which export
+(eight-bit ones as they were rounded), without its calibration and logit adjustment. Normalisation, which export
 folded into the convolutions, gets the statistics of faces of the training part.
 """
 
@@ -101,7 +101,7 @@ def training_part(data: Path, meta: RunMeta) -> FaceSet:
 
 
 def restore_network(model: Path, metadata: Mapping[str, str]) -> keras.Model:
-    """Return the compact network of an ONNX file, with weights as they were before temperature and adjustment.
+    """Return the compact network of an ONNX file, with weights as they were before calibration and adjustment.
 
     Its normalisation passes everything through. Raises InputError if the file holds another network.
     """

@@ -34,8 +34,8 @@ def claim(report: Json) -> str:
 def file(report: Json) -> str:
     """Return which file it is, and what stands in its graph beside the network."""
     inside = "rescaling by 1/255"
-    if report["temperature"]:
-        inside += f"; a temperature of {_figure(report['temperature']['temperature'])}"
+    if report["calibration"]:
+        inside += f"; {_calibration(report['calibration'])}"
     if report["logit_adjustment"]:
         inside += f"; a logit adjustment of {report['logit_adjustment']:g}"
     rows = [
@@ -113,7 +113,7 @@ def confusion(report: Json) -> str:
 
 
 def confidence(report: Json) -> str:
-    """Return what is left and right at thresholds of confidence, and what temperature did."""
+    """Return what is left and right at thresholds of confidence, and what calibration did."""
     rows = [
         [
             f"{kept['threshold']:.2f}",
@@ -124,7 +124,7 @@ def confidence(report: Json) -> str:
         for kept in report["selective"]
     ]
     parts = [_table(["Confidence at least", "Faces kept", "Of these right", "95 % interval"], rows)]
-    uncertain, heat = report.get("uncertain"), report.get("temperature")
+    uncertain, mended = report.get("uncertain"), report.get("calibration")
     if uncertain:
         parts.append(
             f"The product calls an answer **uncertain below {uncertain['threshold']:.2f}**: on these "
@@ -132,11 +132,11 @@ def confidence(report: Json) -> str:
             f"{_percent(uncertain['accuracy_of_kept'])} of them rightly; of those it calls uncertain, "
             f"{_percent(uncertain['accuracy_of_uncertain'])}."
         )
-    if heat:
+    if mended:
         parts.append(
-            f"The temperature of {heat['temperature']:.4f} in the graph takes the ECE from "
-            f"{_figure(heat['ece_before'])} to {_figure(heat['ece_after'])} and the negative "
-            f"log-likelihood from {_figure(heat['nll_before'])} to {_figure(heat['nll_after'])}."
+            f"Calibration in the graph, {_calibration(mended)}, takes the ECE from "
+            f"{_figure(mended['ece_before'])} to {_figure(mended['ece_after'])} and the negative "
+            f"log-likelihood from {_figure(mended['nll_before'])} to {_figure(mended['nll_after'])}."
         )
     return "\n\n".join(parts)
 
@@ -153,7 +153,7 @@ def models(reports: Sequence[Json]) -> str:
             [f"Recall, {name}", *(_figure(one["per_class_recall"][name], 2) for one in reports)]
             for name in EXPRESSIONS
         ),
-        ["ECE before temperature", *(_within(one, "temperature", "ece_before") for one in reports)],
+        ["ECE before calibration", *(_within(one, "calibration", "ece_before") for one in reports)],
         ["ECE", *(_figure(one["ece"]) for one in reports)],
         ["Negative log-likelihood", *(_figure(one["nll"]) for one in reports)],
         ["Bytes", *(f"{one['bytes']:,}" for one in reports)],
@@ -207,6 +207,13 @@ def adjustment(report: Json) -> str:
     ]
     text = _table(list(names.values()), rows)
     return f"{text}\n\nOn the {report['n']:,} faces that training held back."
+
+
+def _calibration(stated: Json) -> str:
+    text = f"a temperature of {_figure(stated['temperature'])}"
+    if stated["noise_floor"]:
+        text += f" and a noise floor of {_figure(stated['noise_floor'], 2)}"
+    return text
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

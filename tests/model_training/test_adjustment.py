@@ -9,7 +9,7 @@ import pytest
 
 from model_training import adjustment, export
 from model_training.adjustment import adjust, class_shares
-from model_training.calibration import apply_temperature
+from model_training.calibration import apply_calibration, stated_calibration
 from model_training.contract import as_input
 from model_training.folding import fold_adjustment
 from model_training.metadata import read_metadata
@@ -60,7 +60,7 @@ def test_what_is_folded_is_what_adjusting_the_answers_gives():
     assert np.asarray(network(faces, training=False)) == pytest.approx(expected, abs=1e-5)
 
 
-def test_the_export_is_adjusted_before_its_temperature(compact_run: Path, adjusted: Path):
+def test_the_export_is_adjusted_before_its_calibration(compact_run: Path, adjusted: Path):
     faces = as_input(draw_faces([0, 1, 2, 3, 4, 5, 6], seed=3).images)
     network = keras.saving.load_model(compact_run / "best.keras")
     metadata = read_metadata(adjusted)
@@ -68,7 +68,9 @@ def test_the_export_is_adjusted_before_its_temperature(compact_run: Path, adjust
 
     raw = adjust(np.asarray(network(faces, training=False)), shares, tau=0.5)
 
-    expected = apply_temperature(raw, float(metadata["temperature"]))
+    calibration = stated_calibration(metadata)
+    assert calibration is not None
+    expected = apply_calibration(raw, calibration)
     assert Classifier(adjusted).probabilities(faces) == pytest.approx(expected, abs=1e-4)
     assert metadata["logit_adjustment"] == "0.5"
 

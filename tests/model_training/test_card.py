@@ -38,6 +38,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
             }
         ),
         "temperature": "0.8",
+        "noise_floor": "0.05",
         "uncertain_below": "0.5",
     }  # fmt: skip
     model = str(write_lit_model(folder / "lit.onnx", metadata))
@@ -74,11 +75,11 @@ def test_every_section_is_made_of_what_the_commands_print(name: str, results: Pa
     ("name", "lines"),
     [
         ("claim", ["the same label as the data set for 83.3 %"]),
-        ("file", ["| Version |", "a temperature of 0.8000 |"]),
+        ("file", ["| Version |", "a temperature of 0.8000 and a noise floor of 0.05 |"]),
         ("scores", ["| Images | 6 | 6 |", "without the 0 whose exact pixels"]),
         ("expressions", ["| happy | 2 | 1.00 | 1.00 to 1.00 | 0.67 | 1.00 |", "| fear | 0 |  |  |  |  |"]),
         ("confusion", ["| **angry** | 0 | 0 | 0 | 1 | 0 | 0 | 0 |", "angry taken for happy (1)"]),
-        ("confidence", ["uncertain below 0.50**", "temperature of 0.8000"]),
+        ("confidence", ["uncertain below 0.50**", "temperature of 0.8000 and a noise floor of 0.05, takes"]),
         ("models", ["|  | seed | **shipped** |", "| Accuracy | 0.8333 | 0.8333 |"]),
         ("without_vnni", ["| of 7 bits | 0.8333 | ", "6 faces that training held back; the weights of "]),
         ("robustness", ["0 %: **0.833**", "Undisturbed: 0.833, 6 images."]),
@@ -101,7 +102,9 @@ def test_no_figure_is_rounded_twice(results: Path):
 def test_an_adjustment_in_the_graph_is_told(results: Path):
     report = json.loads((results / "shipped.json").read_text())
 
-    assert "0.8000; a logit adjustment of 0.3 |" in tables.file(report | {"logit_adjustment": 0.3})
+    assert "noise floor of 0.05; a logit adjustment of 0.3 |" in tables.file(
+        report | {"logit_adjustment": 0.3}
+    )
 
 
 def test_only_what_stands_between_the_marks_is_replaced(results: Path):

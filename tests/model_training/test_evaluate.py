@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from model_training import evaluate, robustness
-from model_training.calibration import apply_temperature
+from model_training.calibration import Calibration, undo_calibration
 from model_training.contract import as_input
 from model_training.faces import FaceSet, cut_validation
 from model_training.heldback import CUT_OFF
@@ -175,18 +175,19 @@ def test_data_without_votes_has_no_second_opinion(
     assert report["ferplus"] is None
 
 
-def test_the_temperature_in_the_graph_is_taken_out_to_compare(
+def test_the_calibration_in_the_graph_is_taken_out_to_compare(
     faces: FaceSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    model = write_lit_model(tmp_path / "warm.onnx", {"temperature": "0.5"})
+    model = write_lit_model(tmp_path / "warm.onnx", {"temperature": "0.5", "noise_floor": "0.1"})
     data = write_npz(faces, tmp_path / "faces")
     with_it = Classifier(model).probabilities(as_input(faces.images))
-    without = apply_temperature(with_it, 2)
+    without = undo_calibration(with_it, Calibration(0.5, 0.1))
 
-    heat = _report(capsys, "--model", str(model), "--data", str(data))["temperature"]
+    mended = _report(capsys, "--model", str(model), "--data", str(data))["calibration"]
 
     before, after = (expected_calibration_error(TRUTH, p) for p in (without, with_it))
-    assert (heat["ece_before"], heat["ece_after"]) == pytest.approx((before, after), abs=1e-4)
+    assert (mended["temperature"], mended["noise_floor"]) == (0.5, 0.1)
+    assert (mended["ece_before"], mended["ece_after"]) == pytest.approx((before, after), abs=1e-4)
     assert before != pytest.approx(after, abs=0.01)
 
 
@@ -208,14 +209,14 @@ def test_a_model_that_states_a_threshold_is_scored_at_it(
     assert uncertain["share_kept_by_class"]["sad"] is None
 
 
-def test_a_model_without_threshold_or_temperature_is_scored_all_the_same(
+def test_a_model_without_threshold_or_calibration_is_scored_all_the_same(
     model: Path, faces: FaceSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     data = write_npz(faces, tmp_path / "faces")
 
     report = _report(capsys, "--model", str(model), "--data", str(data))
 
-    assert (report["uncertain"], report["temperature"]) == (None, None)
+    assert (report["uncertain"], report["calibration"]) == (None, None)
     kept = {point["threshold"]: point["share_kept"] for point in report["selective"]}
     assert (kept[0.0], kept[0.7], kept[0.8]) == (1, 1, 0)
 

@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from model_training import export
-from model_training.calibration import apply_temperature
+from model_training.calibration import Calibration, apply_calibration
 from model_training.contract import as_input
 from model_training.faces import FaceSet
 from model_training.networks import SeedNetwork, build_seed_network
@@ -140,9 +140,10 @@ def test_of_an_adjusted_network_that_was_not_measured_no_accuracy_is_stated(
 
 @pytest.fixture
 def calibrated(exported: Path, tmp_path: Path) -> Path:
-    """A model file that states a temperature and a threshold."""
+    """A model file that states a calibration and a threshold."""
     model = onnx.load(exported)
-    set_metadata(model, {"temperature": "2.0", "uncertain_below": "0.41", "version": "twin-1"})
+    set_metadata(model, {"temperature": "2.0", "noise_floor": "0.10"})
+    set_metadata(model, {"uncertain_below": "0.41", "version": "twin-1"})
     onnx.save(model, tmp_path / "twin.onnx")
     return tmp_path / "twin.onnx"
 
@@ -157,9 +158,10 @@ def test_a_model_can_be_as_sure_as_another_one_deserves_to_be(
 
     faces = as_input(draw_faces([0, 1, 2, 3], seed=3).images)
     sure, cooled = (Classifier(path).probabilities(faces) for path in (exported, out))
-    assert cooled == pytest.approx(apply_temperature(sure, 2.0), abs=1e-5)
+    assert cooled == pytest.approx(apply_calibration(sure, Calibration(2.0, 0.1)), abs=1e-5)
     stated = _metadata(out)
-    assert (stated["temperature"], stated["uncertain_below"]) == ("2.0", "0.41")
+    taken = ("temperature", "noise_floor", "uncertain_below")
+    assert [stated[name] for name in taken] == ["2.0", "0.10", "0.41"]
     assert stated["calibrated_as"] == "twin-1"
 
 
@@ -182,7 +184,7 @@ def test_what_another_model_was_fitted_without_is_refused(
     assert not (tmp_path / "model.onnx").exists()
 
 
-def test_a_model_without_temperature_lends_none(
+def test_a_model_without_calibration_lends_none(
     run_folder: Path, exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     command = ["--model", str(run_folder / "best.keras"), "--out", str(tmp_path / "model.onnx")]

@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from model_training import export, quantize
-from model_training.calibration import apply_temperature
+from model_training.calibration import apply_calibration, stated_calibration
 from model_training.contract import as_input
 from model_training.faces import FaceSet
 from model_training.metadata import read_metadata
@@ -155,16 +155,17 @@ def test_a_score_of_the_model_before_is_not_carried_over(float_model: Path, tmp_
     assert "test" not in read_metadata(tmp_path / "int8.onnx")
 
 
-def test_an_export_answers_with_the_temperature_that_its_metadata_states(
+def test_an_export_answers_with_the_calibration_that_its_metadata_states(
     compact_run: Path, float_model: Path
 ):
     faces = as_input(draw_faces([0, 1, 2, 3, 4, 5, 6], seed=3).images)
     network = keras.saving.load_model(compact_run / "best.keras")
-    temperature = float(read_metadata(float_model)["temperature"])
+    calibration = stated_calibration(read_metadata(float_model))
+    assert calibration is not None
 
-    expected = apply_temperature(np.asarray(network(faces, training=False)), temperature)
+    expected = apply_calibration(np.asarray(network(faces, training=False)), calibration)
 
-    assert temperature != 1
+    assert calibration.temperature != 1
     assert Classifier(float_model).probabilities(faces) == pytest.approx(expected, abs=1e-4)
 
 
