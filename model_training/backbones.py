@@ -24,7 +24,9 @@ from storage.errors import InputError
 
 IMAGENET, NONE = "imagenet", "none"
 """What --weights takes besides a file."""
+IMAGENET_MEAN_RGB = (0.485, 0.456, 0.406)
 IMAGENET_STDDEV_RGB = (0.229, 0.224, 0.225)
+"""Of values from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ def _build_efficientnet_b0(size: int, weights: str) -> keras.Model:
 
     With `imagenet` Keras divides its input by the square root of the channels' deviations once more
     than with a file of the same weights (TensorFlow issue 49930); here both answer alike. Its layer
-    Normalization, whose numbers tf2onnx takes for inputs of the graph, becomes a Rescaling.
+    Normalization, whose numbers tf2onnx takes for inputs of the graph, becomes a Rescaling; without weights
+    one with ImageNet's numbers all the same, so that trained weights set afterwards see what they have learned from.
     """
     network = _from_keras(keras.applications.EfficientNetB0)(size, weights)
     once_more = 1.0 if weights in (IMAGENET, NONE) else np.sqrt(IMAGENET_STDDEV_RGB)
@@ -94,6 +97,8 @@ def _build_efficientnet_b0(size: int, weights: str) -> keras.Model:
             return layer.from_config(layer.get_config())
         mean, variance, _ = layer.get_weights()
         deviation = np.sqrt(variance) * once_more
+        if weights == NONE:
+            mean, deviation = np.array(IMAGENET_MEAN_RGB), np.array(IMAGENET_STDDEV_RGB)
         return keras.layers.Rescaling((1 / deviation).tolist(), (-mean / deviation).tolist())
 
     copy = keras.models.clone_model(network, clone_function=copied)

@@ -16,7 +16,13 @@ import tensorflow as tf
 
 from model_training import export, quantize, train
 from model_training.annealing import Learner
-from model_training.backbones import BACKBONES, Backbone, build_backbone
+from model_training.backbones import (
+    BACKBONES,
+    IMAGENET_MEAN_RGB,
+    IMAGENET_STDDEV_RGB,
+    Backbone,
+    build_backbone,
+)
 from model_training.checkpoints import CHECKPOINT, POSITION
 from model_training.contract import as_input, contract_metadata
 from model_training.distortion import distorted_batches
@@ -339,6 +345,28 @@ def test_a_copy_of_the_download_sees_what_the_download_sees(
         )
 
     assert stem(copy) == pytest.approx(stem("imagenet"), rel=1e-3, abs=1e-5)
+
+
+def test_weights_set_afterwards_see_what_they_have_learned_from(tmp_path: Path):
+    """Symptom: the second stage of finetune showed EfficientNetB0 pictures that were not scaled as ImageNet's."""
+    shape, copy = (SIZE, SIZE, 3), str(tmp_path / "copy.weights.h5")
+    learned = keras.applications.EfficientNetB0(weights=None, include_top=False, input_shape=shape)
+    [numbers] = [each for each in learned.layers if isinstance(each, keras.layers.Normalization)]
+    # As in the file of ImageNet's weights, where deviations stand for variances (TensorFlow issue 49930).
+    numbers.set_weights([np.array(IMAGENET_MEAN_RGB), np.array(IMAGENET_STDDEV_RGB), np.array(0)])
+    learned.save_weights(copy)
+    picture = 255 * np.random.default_rng(1).random((1, *shape), np.float32)
+    read, empty = (
+        build_backbone("efficientnetb0", weights=each, size=SIZE) for each in (copy, "none")
+    )
+
+    empty.set_weights(read.get_weights())
+
+    stems = [
+        np.asarray(keras.Model(each.input, each.get_layer("stem_conv").output)(picture))
+        for each in (read, empty)
+    ]
+    assert stems[1] == pytest.approx(stems[0], rel=1e-3, abs=1e-5)
 
 
 def test_a_download_that_fails_names_the_option(
