@@ -238,6 +238,16 @@ def complete_through_us(database: Database, job: int) -> int | None:
         return connection.execute(last).scalar_one_or_none()
 
 
+def plan_number(database: Database, job: int) -> int:
+    """Which plan a job's rows follow: rows of another number are of a timeline that was thrown away."""
+    of_plan = (segments.c.job == job, segments.c.kind == SegmentKind.PLAN)
+    with database.reading() as connection:
+        # No rows are there while it is planned, and each planning begins with a new fence.
+        return (
+            connection.execute(select(segments.c.fence).where(*of_plan)).scalar_one_or_none() or 0
+        )
+
+
 def write_identities(connection: Connection, job: int, found: Sequence[FaceIdentity]) -> None:
     """Write tracks and smoothed probabilities beside some faces. Writing the same again is harmless."""
     names = ("frame", "face", "track", *SMOOTHED_COLUMNS)

@@ -19,7 +19,7 @@ from storage.errors import JobNotDone, may_be_overcome
 from storage.exports import csv_lines
 from storage.jobs import LIVE_STATES, JobView, get_job
 from storage.records import JobState, Scores
-from storage.timelines import complete_through_us, iterate_frames, read_frames
+from storage.timelines import complete_through_us, iterate_frames, plan_number, read_frames
 from storage.tracks import read_persons
 
 CSV_PIECE_CHARACTERS = 64 * 1024
@@ -46,6 +46,9 @@ def get_timeline(path: JobPath, query: TimelineQuery) -> Response:
     """Read a page of a timeline, from the first committed piece on while the job runs."""
     database = services().database
     job = find_job_of(path)  # its state first: what comes in meanwhile only makes the page longer
+    plan = plan_number(
+        database, job.job
+    )  # before its rows: newer ones are found out by the next page
     found = read_frames(
         database,
         job.job,
@@ -62,6 +65,7 @@ def get_timeline(path: JobPath, query: TimelineQuery) -> Response:
         TimelineReply(
             frames=[FrameReply.of(frame) for frame in page],
             next=str(last) if more else None,
+            plan=plan,
             complete_through_s=None if complete_us is None else complete_us / MICROSECONDS,
             done=job.state is JobState.DONE,
         )

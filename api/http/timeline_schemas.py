@@ -92,6 +92,10 @@ class TimelineReply(BaseModel):
         description="The `cursor` of the page that follows; it stays the same while the job has"
         " nothing new yet, and is null when nothing will follow."
     )
+    plan: int = Field(
+        description="Another number than the page before had means that the job was planned anew: what was"
+        " collected until then belongs to a timeline that is no more. Begin again without `cursor`."
+    )
     complete_through_s: float | None = Field(
         description="Up to this time every looked-at frame can be read; null before the first."
     )

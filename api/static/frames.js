@@ -13,6 +13,7 @@ export class Frames {
   #pieces = new Map(); // number -> {frames, whole}, the oldest used first
   #coming = new Map(); // number -> promise
   #unread = Infinity; // from which time on nothing is looked at yet
+  #plan = null; // of the job, which all rows here follow
 
   constructor(job, signal) {
     this.#signal = signal;
@@ -21,15 +22,18 @@ export class Frames {
 
   /** Take notice of how far the job is: what was read before it was all there is read again. */
   update(job) {
-    if (this.#job?.state !== job.state) {
-      this.#pieces.clear(); // tracks come last
-      this.#coming.clear();
-    }
+    const planned = job.frames_total !== null; // else it is being planned anew
+    if (this.#job?.state !== job.state || !planned) this.#forget(); // tracks come last
     this.#job = job;
     this.#unread = Infinity;
-    const sparse = job.media.frame_count / Math.max(1, job.frames_total);
+    const sparse = planned ? job.media.frame_count / Math.max(1, job.frames_total) : 1;
     this.#span = Math.max(1, Math.round(LOOKED_AT_PER_PIECE * sparse));
     for (const [number, piece] of this.#pieces) if (!piece.whole) this.#pieces.delete(number);
+  }
+
+  #forget() {
+    this.#pieces.clear();
+    this.#coming.clear();
   }
 
   /** The looked-at frame shown at a time, in seconds from the first frame; null if it is not here (yet).
@@ -52,7 +56,7 @@ export class Frames {
   async #search(time) {
     if (time >= this.#unread) return null;
     const query = new URLSearchParams({ from_s: time, limit: 1 });
-    const { frames } = await getJson(`${this.#job.links.timeline}?${query}`, this.#signal);
+    const { frames } = await this.#ask(query);
     if (frames.length === 0 && this.#job.state !== "done") {
       this.#unread = Math.min(this.#unread, time);
       return null;
@@ -125,8 +129,8 @@ export class Frames {
 
   async #read(number) {
     const { state } = this.#job;
-    const piece = await this.#rowsOf(number);
-    if (this.#job.state !== state) return this.#load(number); // these were read before the tracks were known
+    const { plan, ...piece } = await this.#rowsOf(number);
+    if (this.#job.state !== state || this.#plan !== plan) return this.#load(number); // read before the tracks were known, or anew
     this.#pieces.set(number, piece);
     if (this.#pieces.size > MOST_PIECES) this.#pieces.delete(this.#pieces.keys().next().value);
     return piece;
@@ -135,17 +139,25 @@ export class Frames {
   /** Where frames come denser than elsewhere a piece takes several pages. */
   async #rowsOf(number) {
     const [first, end] = [number * this.#span, (number + 1) * this.#span];
-    const frames = [];
-    let cursor = first - 1;
+    let [frames, cursor, plan] = [[], first - 1, null];
     while (true) {
-      const query = new URLSearchParams({ cursor, limit: LOOKED_AT_PER_PIECE + 1 });
-      const page = await getJson(`${this.#job.links.timeline}?${query}`, this.#signal);
+      const page = await this.#ask(new URLSearchParams({ cursor, limit: LOOKED_AT_PER_PIECE + 1 }));
+      if (plan !== null && page.plan !== plan) return this.#rowsOf(number);
+      plan = page.plan;
       frames.push(...page.frames);
       const whole = (page.done && page.next === null) || frames.at(-1)?.frame >= end;
       const isAll = whole || page.next === null || page.frames.length <= LOOKED_AT_PER_PIECE; // a job's next rows come later
-      if (isAll) return { frames: frames.filter((frame) => frame.frame < end), whole };
+      if (isAll) return { frames: frames.filter((frame) => frame.frame < end), whole, plan };
       cursor = page.next;
     }
+  }
+
+  /** A page of the timeline. Of a job that was planned anew nothing read before it is kept. */
+  async #ask(query) {
+    const page = await getJson(`${this.#job.links.timeline}?${query}`, this.#signal);
+    if (this.#plan !== null && page.plan > this.#plan) this.#forget();
+    this.#plan = Math.max(this.#plan, page.plan); // an older page may come late
+    return page;
   }
 }
 

@@ -7,7 +7,7 @@ from storage.blobs import Blobs
 from storage.claims import claim_next
 from storage.database import Database
 from storage.decisions import cancel_job
-from storage.errors import CorruptMedia, NotFound, StorageFull
+from storage.errors import AnalyserDied, CorruptMedia, NotFound, PlanMismatch, StorageFull
 from storage.exports import csv_lines
 from storage.failures import report_failure
 from storage.jobs import JobView, begin_delete, finish_delete
@@ -17,7 +17,9 @@ from storage.timelines import iterate_frames, read_frames
 from tests.api.made_jobs import (
     ABLE,
     MadeUp,
+    end_job,
     fail_job,
+    fail_next,
     finish_job,
     plan_job,
     plan_next,
@@ -131,6 +133,42 @@ def test_a_running_job_is_readable_from_its_first_piece_on_with_the_same_cursor(
     assert (second["done"], second["next"]) == (False, "9")
     face = first["frames"][1]["faces"][0]
     assert face["track"] is None and face["smoothed"] is None
+
+
+def test_pages_of_a_job_that_was_planned_anew_tell_it(
+    client: FlaskClient, database: Database, blobs: Blobs
+) -> None:
+    """Symptom: who collected pages by `next` mixed two timelines without a word."""
+    job = plan_job(database, blobs)
+    see_segment(database)
+    first = read_page(client, job)
+
+    fail_next(database, PlanMismatch())
+    between = read_page(client, job, f"?cursor={first['next']}")
+    plan_next(database)
+    for _ in range(2):
+        see_segment(database)
+    after = read_page(client, job, f"?cursor={between['next']}")
+
+    assert frame_numbers(after) == [5, 6, 7, 8, 9]
+    assert (between["frames"], after["next"]) == ([], "9")
+    assert after["plan"] != first["plan"]
+
+
+def test_pages_of_one_plan_have_one_number(
+    client: FlaskClient, database: Database, blobs: Blobs
+) -> None:
+    job = plan_job(database, blobs)
+    see_segment(database)
+    first = read_page(client, job)
+
+    fail_next(database, AnalyserDied())
+    see_segment(database)
+    see_segment(database)
+    end_job(database)
+
+    pages = [read_page(client, job, f"?cursor={cursor}&limit=4") for cursor in (-1, first["next"])]
+    assert [page["plan"] for page in pages] == [first["plan"]] * 2
 
 
 def test_a_page_of_a_job_that_is_deleted_meanwhile_is_not_given_out(

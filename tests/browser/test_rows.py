@@ -1,15 +1,25 @@
 """The rows behind the boxes: all of a stretch however dense its frames, and those of now rather than of then."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 from sqlalchemy import text, update
 
+from storage.errors import PlanMismatch
 from storage.jobs import JobView
 from storage.tables import media
-from tests.api.made_jobs import MadeUp, end_job, finish_job, plan_job, see_segment
+from tests.api.made_jobs import (
+    MadeUp,
+    end_job,
+    fail_next,
+    finish_job,
+    plan_job,
+    plan_next,
+    see_segment,
+)
 from tests.browser.conftest import Installation
 from tests.browser.long_timeline import finish_hour
 from tests.browser.made_recordings import lay_film, lay_thumbnails
@@ -79,6 +89,30 @@ def test_rows_that_come_when_the_job_has_ended_have_their_tracks(
 
     expect(page.locator(".stage rect.selected")).to_have_count(1)
     expect(page.locator(".panel .reading")).to_have_text(re.compile(r"\d+\s%$"))
+
+
+def test_rows_of_a_plan_that_was_thrown_away_are_forgotten(
+    page: Page, installation: Installation
+) -> None:
+    """Symptom: a recording that was planned anew while somebody looked at it had boxes of both timelines."""
+    made = MadeUp(frame_count=600, segment_frames=300, faces_of_frame=(1,))
+    job = plan_job(installation.database, installation.blobs, made)
+    see_segment(installation.database, made)
+    page.goto(f"{installation.address}/#/jobs/{job.id}")
+    boxes = page.locator(".stage rect:visible")
+    expect(boxes).to_have_count(1)
+
+    fail_next(installation.database, PlanMismatch())
+    anew = replace(made, faces_of_frame=(2,))
+    plan_next(installation.database, anew)
+    for _ in range(2):
+        see_segment(installation.database, anew)
+    page.get_by_label("Position").evaluate(SEEK, 450 * 0.04)
+    expect(boxes).to_have_count(2)
+    page.get_by_label("Position").evaluate(SEEK, 0.04)
+
+    expect(boxes.first).to_have_attribute("y", "31")  # frame 1
+    expect(boxes).to_have_count(2)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from model_training import export
-from model_training.calibration import Calibration, apply_calibration
+from model_training.calibration import Calibration, apply_calibration, stated_calibration
 from model_training.contract import as_input
 from model_training.faces import FaceSet
 from model_training.networks import SeedNetwork, build_seed_network
@@ -126,6 +126,16 @@ def test_the_metadata_states_the_accuracy_of_the_network_that_is_exported():
     said = network.predict(as_input(faces.images), verbose=0).argmax(axis=1)
     accuracy = (said == faces.labels).mean()
     assert stated == {"n": 9, "accuracy": pytest.approx(accuracy, abs=1e-4), "epoch": 2}
+
+
+def test_the_metadata_states_the_calibration_that_was_fitted(monkeypatch: pytest.MonkeyPatch):
+    network = build_seed_network(SeedNetwork(filters=(4, 4, 4, 4), dense_units=8))
+    faces = draw_faces([0, 1, 2])
+    monkeypatch.setattr(export, "fit_calibration", lambda *_: Calibration(0.9, 0.07))
+
+    stated = export.calibrate(network, faces, {"accuracy": "{}"})
+
+    assert stated_calibration(stated) == Calibration(0.9, 0.07)
 
 
 def test_of_an_adjusted_network_that_was_not_measured_no_accuracy_is_stated(
