@@ -32,7 +32,6 @@ def contract_metadata() -> dict[str, str]:
         "name": OUTPUT_NAME,
         "shape": ["n", len(EXPRESSIONS)],
         "dtype": "float32",
-        "activation": "softmax",
     }
     return {
         "labels": json.dumps(EXPRESSIONS),

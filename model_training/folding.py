@@ -1,11 +1,14 @@
 """Calibration and logit adjustment put inside a network, so that serving knows of neither."""
 
+from functools import reduce
+
 import keras
 import numpy as np
 
 from model_training.calibration import Calibration
 from model_training.metrics import Scores
 from storage.errors import InputError
+from storage.labels import EXPRESSIONS
 
 
 def fold_calibration(network: keras.Model, calibration: Calibration) -> keras.Model:
@@ -16,8 +19,9 @@ def fold_calibration(network: keras.Model, calibration: Calibration) -> keras.Mo
     answers = network.output
     power = keras.ops.square(answers)
     weighted = answers * (power / (power + calibration.noise_floor**2))
-    sums = keras.ops.sum(weighted, axis=1, keepdims=True)
-    return keras.Model(network.input, weighted / sums)
+    # Column by column: ONNX Runtime rounds the sum of a row differently in batches of other sizes.
+    columns = [weighted[:, place : place + 1] for place in range(len(EXPRESSIONS))]
+    return keras.Model(network.input, weighted / reduce(keras.ops.add, columns))
 
 
 def fold_temperature(network: keras.Model, temperature: float) -> None:

@@ -118,7 +118,8 @@ def top_label_loss(truth: npt.ArrayLike, probabilities: npt.ArrayLike) -> float:
     """Return the mean of -log(confidence) of right and -log(1 - confidence) of wrong answers, in nats."""
     p = np.asarray(probabilities, dtype=np.float64)
     right = p.argmax(axis=1) == np.asarray(truth)
-    of_outcome = np.where(right, p.max(axis=1), 1 - p.max(axis=1))
+    in_order = np.sort(p, axis=1)
+    of_outcome = np.where(right, in_order[:, -1], in_order[:, :-1].sum(axis=1))  # 1 - p may be 0
     return float(-np.log(np.maximum(of_outcome, np.finfo(np.float64).tiny)).mean())
 
 

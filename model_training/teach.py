@@ -101,13 +101,13 @@ def told_of_votes(
 
 
 def worth(held_back: FaceSet, answers: npt.NDArray[np.floating]) -> str:
-    """Return a line about teachers' answers (n, 7) to faces held back; their likelihood is that after a temperature."""
+    """Return a line about teachers' answers (n, 7) to faces held back."""
     accuracy = metrics.accuracy(confusion_of(held_back, answers))
-    calibrated = apply_temperature(answers, fit_temperature(held_back.labels, answers))
-    loss = metrics.negative_log_likelihood(held_back.labels, calibrated)
+    tempered = apply_temperature(answers, fit_temperature(held_back.labels, answers))
+    loss = metrics.negative_log_likelihood(held_back.labels, tempered)
     return (
         f"without votes: {accuracy:.4f} of the {len(held_back)} faces held back read rightly, "
-        f"calibrated negative log-likelihood {loss:.4f}"
+        f"negative log-likelihood after a temperature {loss:.4f}"
     )
 
 
