@@ -46,9 +46,8 @@ def get_timeline(path: JobPath, query: TimelineQuery) -> Response:
     """Read a page of a timeline, from the first committed piece on while the job runs."""
     database = services().database
     job = find_job_of(path)  # its state first: what comes in meanwhile only makes the page longer
-    plan = plan_number(
-        database, job.job
-    )  # before its rows: newer ones are found out by the next page
+    # The plan before its rows: what newer ones are of, the next page tells.
+    plan = plan_number(database, job.job)
     found = read_frames(
         database,
         job.job,
