@@ -96,7 +96,10 @@ def _back_to_plan(connection: Connection, job: int, **plan: bool) -> None:
         connection.execute(delete(table).where(table.c.job == job))
     connection.execute(delete(segments).where(segments.c.job == job, segments.c.position > 0))
     connection.execute(
-        update(segments).where(segments.c.job == job).values(state=SegmentState.READY, **plan)
+        update(segments)
+        .where(segments.c.job == job)
+        # Its number is another one at once: nobody may take what is gone for all there is (timelines.plan_number).
+        .values(state=SegmentState.READY, fence=segments.c.fence + 1, **plan)
     )
     connection.execute(
         update(jobs)

@@ -239,10 +239,12 @@ def complete_through_us(database: Database, job: int) -> int | None:
 
 
 def plan_number(database: Database, job: int) -> int:
-    """Which plan a job's rows follow: rows of another number are of a timeline that was thrown away."""
+    """Which plan a job's rows follow: rows of another number are of a timeline that was thrown away.
+
+    It is the fence of the plan's segment, which a new plan raises before there are rows of it.
+    """
     of_plan = (segments.c.job == job, segments.c.kind == SegmentKind.PLAN)
     with database.reading() as connection:
-        # No rows are there while it is planned, and each planning begins with a new fence.
         return (
             connection.execute(select(segments.c.fence).where(*of_plan)).scalar_one_or_none() or 0
         )

@@ -14,26 +14,30 @@ export class Frames {
   #coming = new Map(); // number -> promise
   #unread = Infinity; // from which time on nothing is looked at yet
   #plan = null; // of the job, which all rows here follow
+  #era = 0; // of what is here: another one begins when it no longer holds
 
   constructor(job, signal) {
     this.#signal = signal;
+    this.#job = job;
     this.update(job);
   }
 
   /** Take notice of how far the job is: what was read before it was all there is read again. */
   update(job) {
-    const planned = job.frames_total !== null; // else it is being planned anew
-    if (this.#job?.state !== job.state || !planned) this.#forget(); // tracks come last
+    const sparse = job.frames_total === null ? 1 : job.media.frame_count / Math.max(1, job.frames_total);
+    const span = Math.max(1, Math.round(LOOKED_AT_PER_PIECE * sparse));
+    const isAnew = span !== this.#span || job.frames_done < this.#job.frames_done; // it was planned once more
+    if (isAnew || this.#job.state !== job.state) this.#forget(); // tracks come last
     this.#job = job;
+    this.#span = span;
     this.#unread = Infinity;
-    const sparse = planned ? job.media.frame_count / Math.max(1, job.frames_total) : 1;
-    this.#span = Math.max(1, Math.round(LOOKED_AT_PER_PIECE * sparse));
     for (const [number, piece] of this.#pieces) if (!piece.whole) this.#pieces.delete(number);
   }
 
   #forget() {
     this.#pieces.clear();
     this.#coming.clear();
+    this.#era += 1;
   }
 
   /** The looked-at frame shown at a time, in seconds from the first frame; null if it is not here (yet).
@@ -70,7 +74,10 @@ export class Frames {
   async beside(frame, step) {
     const number = Math.floor(frame.frame / this.#span);
     const piece = await this.#load(number);
-    const place = piece.frames.findIndex((one) => one.frame === frame.frame) + step;
+    const place =
+      step > 0
+        ? piece.frames.findIndex((one) => one.frame > frame.frame)
+        : piece.frames.findLastIndex((one) => one.frame < frame.frame);
     return piece.frames[place] ?? this.#neighbour(number, step);
   }
 
@@ -128,9 +135,9 @@ export class Frames {
   }
 
   async #read(number) {
-    const { state } = this.#job;
-    const { plan, ...piece } = await this.#rowsOf(number);
-    if (this.#job.state !== state || this.#plan !== plan) return this.#load(number); // read before the tracks were known, or anew
+    const era = this.#era;
+    const piece = await this.#rowsOf(number);
+    if (this.#era !== era) return this.#load(number); // these were read before the tracks were known, or of another plan
     this.#pieces.set(number, piece);
     if (this.#pieces.size > MOST_PIECES) this.#pieces.delete(this.#pieces.keys().next().value);
     return piece;
@@ -139,15 +146,14 @@ export class Frames {
   /** Where frames come denser than elsewhere a piece takes several pages. */
   async #rowsOf(number) {
     const [first, end] = [number * this.#span, (number + 1) * this.#span];
-    let [frames, cursor, plan] = [[], first - 1, null];
+    const frames = [];
+    let cursor = first - 1;
     while (true) {
       const page = await this.#ask(new URLSearchParams({ cursor, limit: LOOKED_AT_PER_PIECE + 1 }));
-      if (plan !== null && page.plan !== plan) return this.#rowsOf(number);
-      plan = page.plan;
       frames.push(...page.frames);
       const whole = (page.done && page.next === null) || frames.at(-1)?.frame >= end;
       const isAll = whole || page.next === null || page.frames.length <= LOOKED_AT_PER_PIECE; // a job's next rows come later
-      if (isAll) return { frames: frames.filter((frame) => frame.frame < end), whole, plan };
+      if (isAll) return { frames: frames.filter((frame) => frame.frame < end), whole };
       cursor = page.next;
     }
   }
@@ -155,8 +161,8 @@ export class Frames {
   /** A page of the timeline. Of a job that was planned anew nothing read before it is kept. */
   async #ask(query) {
     const page = await getJson(`${this.#job.links.timeline}?${query}`, this.#signal);
-    if (this.#plan !== null && page.plan > this.#plan) this.#forget();
-    this.#plan = Math.max(this.#plan, page.plan); // an older page may come late
+    if (this.#plan !== null && page.plan !== this.#plan) this.#forget(); // also where an older page came late: it is asked anew
+    this.#plan = page.plan;
     return page;
   }
 }

@@ -97,7 +97,7 @@ class VideoView {
     this.#showMedium();
     this.#draw();
     if (job.state === "done" && !this.#complete) await this.#showResults();
-    if (job.frames_done > this.#plotted) await this.#plot();
+    if (job.frames_done !== this.#plotted) await this.#plot();
     this.#draw();
   }
 
