@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from sqlalchemy import text, update
 
 from storage.errors import PlanMismatch
@@ -91,20 +91,32 @@ def test_rows_that_come_when_the_job_has_ended_have_their_tracks(
     expect(page.locator(".panel .reading")).to_have_text(re.compile(r"\d+\s%$"))
 
 
-def test_boxes_of_a_plan_that_was_thrown_away_go_while_nobody_moves(
-    page: Page, installation: Installation
-) -> None:
-    made = MadeUp(frame_count=900, segment_frames=300, faces_of_frame=(1,))
+def look_at_half(page: Page, installation: Installation, made: MadeUp, *, segments: int) -> Locator:
+    """Open a recording of which so many segments are read; returns the boxes that are shown, one by now."""
     job = plan_job(installation.database, installation.blobs, made)
-    for _ in range(2):
+    for _ in range(segments):
         see_segment(installation.database, made)
     page.goto(f"{installation.address}/#/jobs/{job.id}")
     boxes = page.locator(".stage rect:visible")
     expect(boxes).to_have_count(1)
+    return boxes
 
+
+def plan_anew(installation: Installation, made: MadeUp) -> MadeUp:
+    """Throw the plan away and make another, by which every frame has two faces."""
     fail_next(installation.database, PlanMismatch())
     anew = replace(made, faces_of_frame=(2,))
     plan_next(installation.database, anew)
+    return anew
+
+
+def test_boxes_of_a_plan_that_was_thrown_away_go_while_nobody_moves(
+    page: Page, installation: Installation
+) -> None:
+    made = MadeUp(frame_count=900, segment_frames=300, faces_of_frame=(1,))
+    boxes = look_at_half(page, installation, made, segments=2)
+
+    anew = plan_anew(installation, made)
     expect(page.locator(".panel")).to_contain_text("Not read yet")
     see_segment(installation.database, anew)
 
@@ -116,15 +128,9 @@ def test_rows_of_a_plan_that_was_thrown_away_are_forgotten(
 ) -> None:
     """Symptom: a recording that was planned anew while somebody looked at it had boxes of both timelines."""
     made = MadeUp(frame_count=600, segment_frames=300, faces_of_frame=(1,))
-    job = plan_job(installation.database, installation.blobs, made)
-    see_segment(installation.database, made)
-    page.goto(f"{installation.address}/#/jobs/{job.id}")
-    boxes = page.locator(".stage rect:visible")
-    expect(boxes).to_have_count(1)
+    boxes = look_at_half(page, installation, made, segments=1)
 
-    fail_next(installation.database, PlanMismatch())
-    anew = replace(made, faces_of_frame=(2,))
-    plan_next(installation.database, anew)
+    anew = plan_anew(installation, made)
     for _ in range(2):
         see_segment(installation.database, anew)
     page.get_by_label("Position").evaluate(SEEK, 450 * 0.04)

@@ -129,3 +129,10 @@ def test_interval_of_accuracy_is_near_the_binomial_one():
 
     assert interval.low == pytest.approx(0.75 - 1.96 * 0.02165, abs=0.005)
     assert interval.high == pytest.approx(0.75 + 1.96 * 0.02165, abs=0.005)
+
+
+def test_a_wrong_answer_costs_what_was_left_for_all_others_however_little_that_is():
+    """Symptom: 1 less the confidence was 0 where the others had 1e-20 left, as if nothing were."""
+    sure = np.array([[1.0, 1e-20, 0.0], [0.7, 0.2, 0.1]])
+
+    assert metrics.top_label_loss([1, 0], sure) == pytest.approx((-np.log(1e-20) - np.log(0.7)) / 2)

@@ -52,7 +52,7 @@ def test_the_card_carries_the_scores_of_the_metadata(metadata: dict[str, str]):
         assert f"{test[score]:.4f}" in card
 
 
-def test_the_shipped_model_reads_the_public_test_as_well_and_knows_as_well_how_well_as_promised(
+def test_the_shipped_model_is_as_right_and_as_honest_on_the_public_test_as_promised(
     capsys: pytest.CaptureFixture[str],
 ):
     if not PUBLIC_TEST.exists():
